@@ -1,0 +1,92 @@
+import type { Scope } from './scope.ts'
+import type { KeySpec, KeyUsage } from './specs.ts'
+import type { Instant } from './time.ts'
+
+export type ProtectionLevel = 'SOFTWARE' | 'HSM'
+
+/** Where the key material comes from: drawn by this service, or imported by its owner (BYOK). */
+export type KeyOrigin = 'KEYWARD' | 'EXTERNAL' | 'EXTERNAL_KEY_STORE'
+
+/** A state carries only the facts it has. What holds at an instant is told by `stateAt` in lifecycle.ts. */
+export type KeyState =
+  | { readonly is: 'PendingImport' }
+  | { readonly is: 'Enabled' }
+  | { readonly is: 'Disabled' }
+  | { readonly is: 'PendingDeletion'; readonly deleteAt: Instant; readonly from: 'Enabled' | 'Disabled' | 'PendingImport' }
+  | { readonly is: 'Deleted'; readonly deletedAt: Instant }
+
+export type KeyStateName = KeyState['is']
+
+export type Rotation = {
+  readonly enabled: boolean
+  /** Whole days, 7 to 730 (R34). */
+  readonly periodDays: number
+  /** Always a whole number of periods after the last one, so that periods do not drift (R74). */
+  readonly nextAt: Instant
+}
+
+/** A customer master key: metadata. Its material is in its versions. */
+export type Key = Scope & {
+  /** One more than the revision it replaces; the store takes nothing else. */
+  readonly revision: number
+  /** A UUID; for a multi-Region key `mrk-` and 32 hex digits. */
+  readonly keyId: string
+  readonly spec: KeySpec
+  readonly usage: KeyUsage
+  readonly origin: KeyOrigin
+  readonly protection: ProtectionLevel
+  readonly description: string
+  readonly createdAt: Instant
+  /** Resource name of the principal that created it. */
+  readonly createdBy: string
+  readonly state: KeyState
+  /** The version that encrypts. Absent for asymmetric keys (R41) and while no material was ever imported. */
+  readonly primaryVersionId?: string
+  readonly versionCount: number
+  /** When the newest version came to be: the due time for an automatic rotation. */
+  readonly lastRotatedAt: Instant
+  readonly rotation?: Rotation
+  readonly deletionProtection?: { readonly reason: string }
+  /** Imported material only: from this instant on the material is gone (R50). */
+  readonly materialExpiresAt?: Instant
+  /** Imported material only: a keyed fingerprint, made by the device; ties the key to its first material (R53). */
+  readonly materialFingerprint?: string
+  readonly tags: Readonly<Record<string, string>>
+  /** A default key of the service (R63, R64, R77): the reserved alias it answers to. */
+  readonly defaultFor?: string
+  /** The key policy, a JSON document; absent where the default policy holds. */
+  readonly policy?: string
+}
+
+/** Key material sealed by a device, base64. Opens only in that device, under the same binding. */
+export type SealedMaterial = string & { readonly sealed: unique symbol }
+
+/** What sealed material is tied to: authenticated when it is sealed, checked when it is opened. */
+export type MaterialBinding = Scope & {
+  readonly keyId: string
+  readonly versionId: string
+  readonly spec: KeySpec
+}
+
+export type KeyVersion = MaterialBinding & {
+  readonly revision: number
+  /** 1 for the first. */
+  readonly number: number
+  readonly createdAt: Instant
+  /** Absent while imported material is deleted or expired. */
+  readonly sealed?: SealedMaterial
+  /** Asymmetric only: DER SubjectPublicKeyInfo (RFC 5280), base64. */
+  readonly publicKey?: string
+}
+
+export type Alias = Scope & {
+  readonly revision: number
+  /** With its prefix: `alias/...`. */
+  readonly aliasName: string
+  readonly keyId: string
+  readonly createdAt: Instant
+  readonly updatedAt: Instant
+}
+
+/** What stays of a deleted key, for ever: it keeps an old backup from reviving it (CVE-2026-42186). */
+export type Tombstone = Scope & { readonly revision: number; readonly keyId: string; readonly deletedAt: Instant }

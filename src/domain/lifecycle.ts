@@ -1,0 +1,62 @@
+import { problem } from './errors.ts'
+import type { Key, KeyState, KeyStateName } from './key.ts'
+import { dayMs, type Instant } from './time.ts'
+
+/**
+ * The state of a key at an instant, from the clock alone: a key dies and its material expires at its time, whether or
+ * not any chore has run (reading 15).
+ */
+export function stateAt(key: Key, now: Instant): KeyState {
+  if (key.state.is === 'PendingDeletion') {
+    if (now >= key.state.deleteAt) return { is: 'Deleted', deletedAt: key.state.deleteAt }
+    return key.state
+  }
+  if (key.state.is === 'Deleted') return key.state
+  if (key.materialExpiresAt !== undefined && now >= key.materialExpiresAt) return { is: 'PendingImport' }
+  return key.state
+}
+
+/** Is a new version due? Only while the key is enabled: rotation is suspended otherwise, and caught up later. */
+export function rotationDue(key: Key, now: Instant): boolean {
+  return key.rotation?.enabled === true && now >= key.rotation.nextAt && stateAt(key, now).is === 'Enabled'
+}
+
+/** The first instant after `now` on the key's own grid of rotation times, so that periods never drift (R74). */
+export function nextRotationAfter(dueAt: Instant, periodDays: number, now: Instant): Instant {
+  const period = periodDays * dayMs
+  return dueAt + (Math.floor(Math.max(0, now - dueAt) / period) + 1) * period
+}
+
+/** The next instant at which a chore has something to do for this key. */
+export function dueAt(key: Key): Instant | undefined {
+  switch (key.state.is) {
+    case 'PendingDeletion':
+      return key.materialExpiresAt === undefined
+        ? key.state.deleteAt
+        : Math.min(key.state.deleteAt, key.materialExpiresAt)
+    case 'Deleted':
+      return key.state.deletedAt
+    case 'Enabled':
+      if (key.materialExpiresAt !== undefined) return key.materialExpiresAt
+      return key.rotation?.enabled ? key.rotation.nextAt : undefined
+    default:
+      return key.materialExpiresAt
+  }
+}
+
+const refusals: Record<Exclude<KeyStateName, 'Enabled' | 'Deleted'>, 'KeyDisabled' | 'KeyPendingDeletion' | 'KeyPendingImport'> =
+  { Disabled: 'KeyDisabled', PendingDeletion: 'KeyPendingDeletion', PendingImport: 'KeyPendingImport' }
+
+const mends: Record<keyof typeof refusals, string> = {
+  Disabled: 'Enable the key first.',
+  PendingDeletion: 'Cancel the deletion of the key first.',
+  PendingImport: 'Import the key material first.',
+}
+
+/** The key may be used only when Enabled; each other state has its own refusal (R16, R17). */
+export function requireEnabled(key: Key, now: Instant): void {
+  const { is } = stateAt(key, now)
+  if (is === 'Enabled') return
+  if (is === 'Deleted') throw problem('KeyNotFound')
+  throw problem(refusals[is], { mend: mends[is], facts: { keyId: key.keyId, state: is } })
+}

@@ -1,0 +1,249 @@
+/** The doors to the outside. The comment of a port is its contract; the contract suites in test/contracts quote it. */
+import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial } from './key.ts'
+import type { Collection, Collections } from './records.ts'
+import type { EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, SigningAlgorithm } from './specs.ts'
+import type { Instant } from './time.ts'
+
+/** Never goes back, not even over a restart: what has died stays dead. */
+export type Clock = { now(): Instant }
+
+/** Cryptographically strong, in production. */
+export type Random = {
+  bytes(count: number): Uint8Array
+  /** A random UUID (RFC 9562, version 4), lower case. */
+  uuid(): string
+}
+
+// ------------------------------------------------------------------------------------------------------------- store
+
+export type Change = {
+  readonly [C in Collection]:
+    | {
+        readonly put: C
+        /** Its `revision` must be exactly one more than that of the stored record; 1 for a new one. */
+        readonly record: Collections[C]
+      }
+    | {
+        readonly remove: C
+        /** As last read: removed only if the stored revision is still this one. */
+        readonly record: Collections[C]
+      }
+}[Collection]
+
+export type Page<T> = {
+  readonly records: readonly T[]
+  /** Where the next page begins; absent on the last. Opaque, but no secret: the partition is never taken from it. */
+  readonly next?: string
+}
+
+export type ListQuery = {
+  readonly partition: string
+  /** The order: by id without it. */
+  readonly index?: string
+  /** Only values (of the index, else ids) that begin so. */
+  readonly prefix?: string
+  /** A `next` of the page before. One that is no such text is a Problem `InvalidRequest`. */
+  readonly after?: string
+  /** 1 to 1,000. */
+  readonly limit: number
+  /** Last first. */
+  readonly reverse?: boolean
+}
+
+/**
+ * Linearizable. A record that comes out is frozen, and the same object until it changes (so that a WeakMap keyed by it
+ * is a cache by revision).
+ */
+export type Store = {
+  /** One point read. */
+  get<C extends Collection>(collection: C, partition: string, id: string): Promise<Collections[C] | undefined>
+  /** Ordered by code unit; what is not changed between two pages is seen exactly once. */
+  list<C extends Collection>(collection: C, query: ListQuery): Promise<Page<Collections[C]>>
+  /** Records of all partitions with `due` at or before the instant, the earliest first. */
+  due<C extends Collection>(collection: C, before: Instant, limit: number): Promise<readonly Collections[C][]>
+  count(collection: Collection, partition: string): Promise<number>
+  /**
+   * All changes, or none; on disk once resolved. A Problem `Conflict` where a revision does not follow, whatever else is
+   * in the batch. With a record, the record is kept in the same transaction until `settled` names it: so that a change
+   * whose audit record was lost in a crash is put on record at the next start.
+   */
+  commit(changes: readonly Change[], record?: AuditRecord): Promise<void>
+  /** The records that were kept by `commit` and not settled yet, oldest first. */
+  unsettled(): Promise<readonly AuditRecord[]>
+  /** These requests are on record in the audit log. May be written late, together with the next commit. */
+  settled(requestIds: readonly string[]): void
+  /** Everything of the store in one consistent copy, while it serves. */
+  backup(toFile: string): Promise<void>
+  /** Rejects with a Problem `StoreUnavailable` when it cannot be read or written just now. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------------------- audit
+
+/** What happened, for ever. Canonical JSON (RFC 8785) of exactly these members. Absent where unknown or not applicable. */
+export type AuditRecord = {
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string
+  readonly requestId: string
+  /** Which face: `rest`, `aws`, `alibaba`, `console`, or `service` for what the service does by itself. */
+  readonly protocol: string
+  readonly operation: string
+  readonly account?: string
+  readonly region?: string
+  /** Resource name of the caller; absent where nobody was authenticated. */
+  readonly principal?: string
+  readonly credentialId?: string
+  readonly sourceAddress?: string
+  readonly keyId?: string
+  readonly keyVersionId?: string
+  /** The alias the caller named the key by. */
+  readonly alias?: string
+  /** `ok`, or the code of the Problem. */
+  readonly outcome: string
+  /** Of the input, what the operation's audit schema lists. Never plaintext, ciphertext, or secrets. */
+  readonly input?: Readonly<Record<string, unknown>>
+  /** A record written at start for a change that was durable when its process died. */
+  readonly recovered?: true
+}
+
+export type AuditPosition = {
+  /** Zero-based index in the log. */
+  readonly index: number
+}
+
+/**
+ * Append-only, a Merkle tree (RFC 6962). Resolves once the record is durable: no caller gets an answer that is not on
+ * record. Rejects with a Problem `AuditUnavailable`, quickly, while the log cannot be written; then a record may or may
+ * not be in the log, but none that resolved is lost.
+ */
+export type AuditLog = {
+  append(record: AuditRecord): Promise<AuditPosition>
+  /** Can it be written? The readiness of the service asks. */
+  healthy(): boolean
+  /** Records `from` to before `to`, in order. For search and for folds; `to` is cut to the durable size. */
+  read(from: number, to: number): AsyncIterable<{ readonly index: number; readonly record: AuditRecord }>
+  /** How many records are durable. */
+  size(): number
+  close(): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------------------ secrets
+
+/** Seals the service's own small secrets (access-key secrets, signing keys of the log) under the root key. */
+export type Sealer = {
+  /** Authenticated with its purpose: opens only under the same words, in the same order. */
+  seal(purpose: readonly string[], secret: Uint8Array): string
+  /** Throws a Problem `Internal` where the words or the bytes differ. */
+  open(purpose: readonly string[], sealed: string): Uint8Array
+  /** 32 bytes derived from the root key for this purpose; the same ones at every start (HKDF-SHA-256). */
+  derive(purpose: readonly string[]): Uint8Array
+}
+
+// ------------------------------------------------------------------------------------------------------------- device
+
+/** The message of a signature, or what stands for it. */
+export type Signable =
+  | { readonly type: 'RAW'; readonly message: Uint8Array }
+  | { readonly type: 'DIGEST'; readonly digest: Uint8Array }
+  /** ML-DSA's mu, 64 bytes (FIPS 204, algorithm 7). */
+  | { readonly type: 'EXTERNAL_MU'; readonly mu: Uint8Array }
+
+export type SignOptions = {
+  /** SM2: the signer's id of Z_A; `1234567812345678` without it (GM/T 0009). */
+  readonly signerId?: Uint8Array
+}
+
+export type WrappingKeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'SM2'
+export type WrappingAlgorithm =
+  | 'RSAES_OAEP_SHA_256'
+  | 'RSAES_OAEP_SHA_1'
+  | 'RSA_AES_KEY_WRAP_SHA_256'
+  | 'RSA_AES_KEY_WRAP_SHA_1'
+  | 'RSAES_PKCS1_V1_5'
+  | 'SM2PKE'
+
+export type NewMaterial = {
+  readonly sealed: SealedMaterial
+  /** Asymmetric only: DER SubjectPublicKeyInfo. */
+  readonly publicKey?: Uint8Array
+}
+
+export type ImportedMaterial = NewMaterial & {
+  /**
+   * Tells the same material from other material (R53), by a MAC under a key that never leaves the device, bound to
+   * account and key id: who reads it learns nothing of the material, nor that two keys share theirs.
+   */
+  readonly fingerprint: string
+}
+
+/**
+ * Holds key material and computes with it. Plaintext key bytes exist only inside. Wrong input (a length, a point off the
+ * curve, a tampered ciphertext) is a Problem; material that does not open under its binding is a Problem `Internal`.
+ * Opened material is cached by the identity of the version record, and is gone with it.
+ */
+export type Device = {
+  readonly protection: ProtectionLevel
+  supports(spec: KeySpec, usage: KeyUsage): boolean
+  generate(binding: MaterialBinding): Promise<NewMaterial>
+
+  /** The number of the algorithm, as it stands in the header of an envelope (docs/ciphertext.md). */
+  envelopeAlgorithm(spec: KeySpec): number
+  /** Nonce, ciphertext and tag in one piece. The device draws the nonce. The associated data is authenticated. */
+  encrypt(version: KeyVersion, plaintext: Uint8Array, associatedData: Uint8Array): Promise<Uint8Array>
+  /** Throws `InvalidCiphertext` for whatever reason it does not open. */
+  decrypt(version: KeyVersion, body: Uint8Array, associatedData: Uint8Array): Promise<Uint8Array>
+
+  asymmetricEncrypt(version: KeyVersion, algorithm: EncryptionAlgorithm, plaintext: Uint8Array): Promise<Uint8Array>
+  asymmetricDecrypt(version: KeyVersion, algorithm: EncryptionAlgorithm, ciphertext: Uint8Array): Promise<Uint8Array>
+  sign(version: KeyVersion, algorithm: SigningAlgorithm, message: Signable, options?: SignOptions): Promise<Uint8Array>
+  verify(
+    version: KeyVersion,
+    algorithm: SigningAlgorithm,
+    message: Signable,
+    signature: Uint8Array,
+    options?: SignOptions,
+  ): Promise<boolean>
+  mac(version: KeyVersion, algorithm: MacAlgorithm, message: Uint8Array): Promise<Uint8Array>
+  /** Compares in constant time. */
+  verifyMac(version: KeyVersion, algorithm: MacAlgorithm, message: Uint8Array, mac: Uint8Array): Promise<boolean>
+  /** ECDH: the x-coordinate, big-endian, as long as the field (SEC 1). The peer's key is a DER SubjectPublicKeyInfo. */
+  agree(version: KeyVersion, peerPublicKey: Uint8Array): Promise<Uint8Array>
+  encapsulate(version: KeyVersion): Promise<{ readonly ciphertext: Uint8Array; readonly sharedSecret: Uint8Array }>
+  decapsulate(version: KeyVersion, ciphertext: Uint8Array): Promise<Uint8Array>
+  /** A key pair for the caller's own use: PKCS#8 and SubjectPublicKeyInfo, DER. Nothing of it is kept. */
+  generateKeyPair(spec: KeySpec): Promise<{ readonly privateKey: Uint8Array; readonly publicKey: Uint8Array }>
+
+  /** A key pair that others wrap key material under. The binding's spec is that of the key to import into. */
+  generateWrappingKey(
+    wrappingKeySpec: WrappingKeySpec,
+    binding: MaterialBinding,
+  ): Promise<{ readonly sealed: SealedMaterial; readonly publicKey: Uint8Array }>
+  /** Unwraps and seals again under `binding`, without the material ever leaving. `InvalidKeyMaterial` says the mend. */
+  importMaterial(wrapped: {
+    readonly wrappingKeySpec: WrappingKeySpec
+    readonly wrappingAlgorithm: WrappingAlgorithm
+    readonly sealedWrappingKey: SealedMaterial
+    /** What `generateWrappingKey` was given. */
+    readonly wrappingKeyBinding: MaterialBinding
+    readonly encryptedKeyMaterial: Uint8Array
+    readonly binding: MaterialBinding
+  }): Promise<ImportedMaterial>
+  /** The same material sealed for another binding: a replica in another region. */
+  rebind(version: KeyVersion, binding: MaterialBinding): Promise<SealedMaterial>
+
+  /** One known answer per algorithm; rejects on a mismatch, and then nothing is served. */
+  selfTest(): Promise<void>
+  healthy(): boolean
+  close(): Promise<void>
+}
+
+/** All that the service has from outside. A simulation hands out its own. */
+export type World = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly devices: ReadonlyMap<ProtectionLevel, Device>
+  readonly audit: AuditLog
+  readonly sealer: Sealer
+}

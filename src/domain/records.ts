@@ -1,0 +1,77 @@
+import type { Alias, Key, KeyVersion, Tombstone } from './key.ts'
+import { dueAt } from './lifecycle.ts'
+import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
+import { partitionOf } from './scope.ts'
+import type { Instant } from './time.ts'
+
+/** Everything a store keeps, by collection. */
+export type Collections = {
+  account: Account
+  principal: Principal
+  policy: PolicyRecord
+  credential: Credential
+  key: Key
+  version: KeyVersion
+  alias: Alias
+  tombstone: Tombstone
+  setting: Setting
+}
+
+export type Collection = keyof Collections
+
+/** A small fact of the installation, such as the clock's high-water mark. */
+export type Setting = { readonly revision: number; readonly name: string; readonly value: string }
+
+/** How a collection is named, ordered and found. */
+type CollectionFacts<T> = {
+  /** Scope first: account and region, account, or `*` for what belongs to the installation. Part of every look-up. */
+  readonly partition: (record: T) => string
+  /** Unique in its partition. */
+  readonly id: (record: T) => string
+  /**
+   * Further orders in which a partition can be listed, by a value of at most 512 characters. A record without the value
+   * is not in that list. Values need not be unique.
+   */
+  readonly indexes: Readonly<Record<string, (record: T) => string | undefined>>
+  /** When a chore must look at the record; found across partitions. */
+  readonly due?: (record: T) => Instant | undefined
+}
+
+/** Sorts as text the way the number sorts; 13 digits hold every instant until the year 2286. */
+function sortable(value: number, digits: number): string {
+  return value.toString().padStart(digits, '0')
+}
+
+export const installation = '*'
+
+export const collections: { readonly [C in Collection]: CollectionFacts<Collections[C]> } = {
+  account: { partition: () => installation, id: (account) => account.account, indexes: {} },
+  principal: { partition: (principal) => principal.account, id: (principal) => principal.name, indexes: {} },
+  policy: { partition: (policy) => policy.account, id: (policy) => policy.name, indexes: {} },
+  credential: {
+    partition: () => installation,
+    id: (credential) => credential.lookup,
+    indexes: {
+      principal: (credential) => `${credential.account}/${credential.principalName}/${credential.credentialId}`,
+    },
+    due: (credential) => credential.expiresAt,
+  },
+  key: {
+    partition: partitionOf,
+    id: (key) => key.keyId,
+    indexes: { created: (key) => sortable(key.createdAt, 13) },
+    due: dueAt,
+  },
+  version: {
+    partition: partitionOf,
+    id: (version) => `${version.keyId}/${version.versionId}`,
+    indexes: { number: (version) => `${version.keyId}/${sortable(version.number, 6)}` },
+  },
+  alias: {
+    partition: partitionOf,
+    id: (alias) => alias.aliasName,
+    indexes: { key: (alias) => `${alias.keyId}/${alias.aliasName}` },
+  },
+  tombstone: { partition: partitionOf, id: (tombstone) => tombstone.keyId, indexes: {} },
+  setting: { partition: () => installation, id: (setting) => setting.name, indexes: {} },
+}
