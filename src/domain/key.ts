@@ -12,7 +12,11 @@ export type KeyState =
   | { readonly is: 'PendingImport' }
   | { readonly is: 'Enabled' }
   | { readonly is: 'Disabled' }
-  | { readonly is: 'PendingDeletion'; readonly deleteAt: Instant; readonly from: 'Enabled' | 'Disabled' | 'PendingImport' }
+  | {
+      readonly is: 'PendingDeletion'
+      readonly deleteAt: Instant
+      readonly from: 'Enabled' | 'Disabled' | 'PendingImport'
+    }
   | { readonly is: 'Deleted'; readonly deletedAt: Instant }
 
 export type KeyStateName = KeyState['is']

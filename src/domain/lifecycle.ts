@@ -44,8 +44,10 @@ export function dueAt(key: Key): Instant | undefined {
   }
 }
 
-const refusals: Record<Exclude<KeyStateName, 'Enabled' | 'Deleted'>, 'KeyDisabled' | 'KeyPendingDeletion' | 'KeyPendingImport'> =
-  { Disabled: 'KeyDisabled', PendingDeletion: 'KeyPendingDeletion', PendingImport: 'KeyPendingImport' }
+const refusals: Record<
+  Exclude<KeyStateName, 'Enabled' | 'Deleted'>,
+  'KeyDisabled' | 'KeyPendingDeletion' | 'KeyPendingImport'
+> = { Disabled: 'KeyDisabled', PendingDeletion: 'KeyPendingDeletion', PendingImport: 'KeyPendingImport' }
 
 const mends: Record<keyof typeof refusals, string> = {
   Disabled: 'Enable the key first.',

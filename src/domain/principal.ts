@@ -1,6 +1,11 @@
 import type { Instant } from './time.ts'
 
-export type Account = { readonly revision: number; readonly account: string; readonly name: string; readonly createdAt: Instant }
+export type Account = {
+  readonly revision: number
+  readonly account: string
+  readonly name: string
+  readonly createdAt: Instant
+}
 
 /** A user or a service that signs in. Its right comes from the policies attached to it, and from nothing else. */
 export type Principal = {

@@ -98,7 +98,12 @@ const mldsa: SpecFacts = { family: 'asymmetric', usages: { SIGN_VERIFY: ['ML_DSA
 const mlkem: SpecFacts = { family: 'asymmetric', usages: { ENCAPSULATE_DECAPSULATE: ['ML_KEM'] }, rotates: false }
 
 export const specs: Readonly<Record<KeySpec, SpecFacts>> = {
-  AES_256: { family: 'symmetric', materialBytes: 32, usages: { ENCRYPT_DECRYPT: ['SYMMETRIC_DEFAULT'] }, rotates: true },
+  AES_256: {
+    family: 'symmetric',
+    materialBytes: 32,
+    usages: { ENCRYPT_DECRYPT: ['SYMMETRIC_DEFAULT'] },
+    rotates: true,
+  },
   SM4: { family: 'symmetric', materialBytes: 16, usages: { ENCRYPT_DECRYPT: ['SYMMETRIC_DEFAULT'] }, rotates: true },
   RSA_2048: rsa,
   RSA_3072: rsa,
