@@ -44,8 +44,11 @@ export type Key = Scope & {
   /** Resource name of the principal that created it. */
   readonly createdBy: string
   readonly state: KeyState
-  /** The version that encrypts. Absent for asymmetric keys (R41) and while no material was ever imported. */
-  readonly primaryVersionId?: string
+  /**
+   * The newest version. For symmetric and MAC keys it is the primary one, which encrypts (R36, R72); an asymmetric key has
+   * no primary version (R41). Absent while no material was ever imported.
+   */
+  readonly currentVersionId?: string
   readonly versionCount: number
   /** When the newest version came to be: the due time for an automatic rotation. */
   readonly lastRotatedAt: Instant
@@ -55,6 +58,8 @@ export type Key = Scope & {
   readonly materialExpiresAt?: Instant
   /** Imported material only: a keyed fingerprint, made by the device; ties the key to its first material (R53). */
   readonly materialFingerprint?: string
+  /** Dual control: key material is imported only once a second principal has approved it. */
+  readonly importApproval?: true
   readonly tags: Readonly<Record<string, string>>
   /** A default key of the service (R63, R64, R77): the reserved alias it answers to. */
   readonly defaultFor?: string

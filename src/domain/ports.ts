@@ -1,6 +1,7 @@
 /** The doors to the outside. The comment of a port is its contract; the contract suites in test/contracts quote it. */
 import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial } from './key.ts'
 import type { Collection, Collections } from './records.ts'
+import type { Scope } from './scope.ts'
 import type { EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, SigningAlgorithm } from './specs.ts'
 import type { Instant } from './time.ts'
 
@@ -238,6 +239,47 @@ export type Device = {
   close(): Promise<void>
 }
 
+// -------------------------------------------------------------------------------------------------------------- usage
+
+export type LastUse = { readonly at: Instant; readonly operation: string; readonly principal: string }
+
+/** One line of what would break without a key. */
+export type KeyUse = {
+  readonly principal: string
+  readonly operation: string
+  readonly alias?: string
+  readonly keyVersionId?: string
+  readonly count: number
+  /** How many of them were refused because the key was pending deletion or disabled. */
+  readonly refused: number
+  readonly firstAt: Instant
+  readonly lastAt: Instant
+}
+
+/** Requests of one operation for one key on one day (UTC). */
+export type DayCount = {
+  readonly day: string
+  readonly keyId: string
+  readonly operation: string
+  readonly ok: number
+  readonly failed: number
+}
+
+/**
+ * Who used which key for what: a fold over the audit log, which can be rebuilt from it. Never on the road of a request;
+ * complete up to the record that was durable when it is asked.
+ */
+export type Usage = {
+  /** The last successful cryptographic use of any version. */
+  lastUse(key: Scope & { readonly keyId: string }): Promise<LastUse | undefined>
+  /** In the last 90 days, the most recent first. */
+  usesOf(key: Scope & { readonly keyId: string }): Promise<readonly KeyUse[]>
+  /** Last successful decryption by version id. */
+  lastDecryptByVersion(key: Scope & { readonly keyId: string }): Promise<ReadonlyMap<string, Instant>>
+  /** `from` and `to` are days such as `2026-11-01`, both included. */
+  dayCounts(scope: Scope, from: string, to: string): Promise<readonly DayCount[]>
+}
+
 /** All that the service has from outside. A simulation hands out its own. */
 export type World = {
   readonly clock: Clock
@@ -246,4 +288,5 @@ export type World = {
   readonly devices: ReadonlyMap<ProtectionLevel, Device>
   readonly audit: AuditLog
   readonly sealer: Sealer
+  readonly usage: Usage
 }

@@ -1,0 +1,176 @@
+/**
+ * An operation is one value: REST, OpenAPI, the CLI, the audit schema and the permission check are read off it. One
+ * without a right or an audit schema does not compile.
+ */
+import type { z } from 'zod'
+import { problem } from '../domain/errors.ts'
+import type { Key } from '../domain/key.ts'
+import { requireEnabled, stateAt } from '../domain/lifecycle.ts'
+import type { Change, World } from '../domain/ports.ts'
+import type { Caller } from '../domain/principal.ts'
+import type { Scope } from '../domain/scope.ts'
+import type { KeyUsage } from '../domain/specs.ts'
+import type { Instant } from '../domain/time.ts'
+
+/** The key an operation works on, and what must hold of it. Found, permitted and checked in one place: `invoke`. */
+export type KeyNeed<Input> = {
+  /** How the caller named it; undefined where this call needs none. */
+  readonly ref: (input: Input) => string | undefined
+  /** The right asked for on this key; the operation's own without it. */
+  readonly action?: string
+  /** A due rotation is carried out first, so that the key is used as it must be at this instant. */
+  readonly rotates: boolean
+  /** The answer uses the key: it is checked once more before the answer leaves, so that a dead key answers nobody. */
+  readonly uses: boolean
+  /** Throws where the key cannot serve. After the permission: nothing is told to those who may not ask. */
+  readonly check: (key: Key, now: Instant) => void
+}
+
+type WithKey = { readonly keyId: string }
+
+/** A key that is there, in any state but Deleted. */
+export function present<Input extends WithKey>(): KeyNeed<Input> {
+  return { ref: (input) => input.keyId, rotates: false, uses: false, check: () => {} }
+}
+
+/** A key whose states are limited for this operation; others are `KeyStateConflict` or the refusal of that state. */
+export function inState<Input extends WithKey>(
+  ...allowed: readonly ReturnType<typeof stateAt>['is'][]
+): KeyNeed<Input> {
+  return {
+    ...present<Input>(),
+    check: (key, now) => {
+      const { is } = stateAt(key, now)
+      if (allowed.includes(is)) return
+      if (is === 'PendingDeletion') throw problem('KeyPendingDeletion', { mend: 'Cancel the deletion first.', facts: { keyId: key.keyId, state: is } })
+      throw problem('KeyStateConflict', {
+        message: `The key is ${is}; this needs it ${allowed.join(' or ')}.`,
+        facts: { keyId: key.keyId, state: is },
+      })
+    },
+  }
+}
+
+/** A key that is enabled and made for one of these usages. */
+export function usable<Input>(
+  usages: KeyUsage | readonly KeyUsage[],
+  options: { readonly ref?: (input: Input) => string | undefined; readonly action?: string } = {},
+): KeyNeed<Input> {
+  const allowed: readonly KeyUsage[] = typeof usages === 'string' ? [usages] : usages
+  return {
+    ref: (input) => (input as { readonly keyId?: string }).keyId,
+    ...options,
+    rotates: true,
+    uses: true,
+    check: (key, now) => {
+      if (!allowed.includes(key.usage))
+        throw problem('KeyUsageMismatch', {
+          message: `The key is for ${key.usage}; this operation needs a key for ${allowed.join(' or ')}.`,
+          facts: { keyId: key.keyId, usage: key.usage },
+        })
+      requireEnabled(key, now)
+    },
+  }
+}
+
+/** What an operation runs with. */
+export type Context = {
+  readonly world: World
+  readonly caller: Caller
+  /** The account and region of the request. The key's own are on the key: it can be another account's. */
+  readonly scope: Scope
+  readonly requestId: string
+  readonly now: Instant
+  /** Which face asked: for the words of an answer, never for what is done. */
+  readonly protocol: string
+  /** All or nothing, together with this request's audit record. */
+  commit(changes: readonly Change[]): Promise<void>
+  /** Into the audit record of this request; for facts that only the operation learns. */
+  note(facts: { readonly keyId?: string; readonly keyVersionId?: string; readonly input?: Readonly<Record<string, unknown>> }): void
+  /** May the caller do this too? `AccessDenied` where not. */
+  permit(action: string, resource: string): Promise<void>
+  /** Another operation in the name of the same caller, with its own checks and its own audit record. */
+  call(operation: AnyOperation, input: unknown): Promise<unknown>
+  readonly settings: ServiceSettings
+  /** Where this face's cloud differs on purpose; empty at the REST face. */
+  readonly differences: Differences
+}
+
+/** What a cloud's binding may ask for, in sight, where its cloud behaves otherwise than the core. */
+export type Differences = {
+  /** AWS: key material of every spec may be imported, not only AES_256 (R44). */
+  readonly importsEverySpec?: true
+  /** AWS: a cancelled deletion leaves the key Disabled (reading 4). */
+  readonly cancelledDeletionDisables?: true
+  /** The clouds: scheduling the deletion of a key in use needs no second word. */
+  readonly deletesWithoutAsking?: true
+  /** AWS: asymmetric calls name no version; the newest serves. */
+  readonly newestVersionServes?: true
+}
+
+export type ServiceSettings = {
+  /** The account of those who run the installation: only they manage accounts. */
+  readonly operatorAccount: string
+  readonly version: string
+  readonly listOperations: () => readonly AnyOperation[]
+}
+
+type Run<Input, Output, Need, OtherNeed> = (
+  run: Context & {
+    readonly input: Input
+    readonly key: Need extends object ? Key : undefined
+    readonly otherKey: OtherNeed extends object ? Key : undefined
+  },
+) => Promise<Output>
+
+export type OperationGroup =
+  | 'cryptography'
+  | 'keys'
+  | 'versions'
+  | 'material'
+  | 'aliases'
+  | 'access'
+  | 'audit'
+  | 'usage'
+
+type Definition<Input extends z.ZodType, Output extends z.ZodType, Need, OtherNeed> = {
+  /** As the clouds name it, where they agree. The right to it is `kms:<name>`. */
+  readonly name: string
+  readonly summary: string
+  readonly group: OperationGroup
+  /** Method and path under the root; `{name}` takes a member of the input. */
+  readonly rest: `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /v1/${string}`
+  /** The words of the CLI command. */
+  readonly cli: string
+  readonly key: Need
+  readonly otherKey?: OtherNeed
+  /** Where no key is concerned: the resource the right is asked for; `*` is everything of the account and region. */
+  readonly resource?: (input: z.output<Input>, scope: Scope) => string
+  /** Only principals of the operator account. */
+  readonly operatorOnly?: true
+  /** The key may be another account's, named by its ARN. */
+  readonly crossAccount?: true
+  readonly input: Input
+  readonly output: Output
+  /** The members of the input that the audit record shows, and no others. Never secrets, plaintext or ciphertext. */
+  readonly audit: readonly (keyof z.output<Input> & string)[]
+  readonly run: Run<z.output<Input>, z.output<Output>, Need, OtherNeed>
+}
+
+/** An operation with its types forgotten: how the list, `invoke` and the faces see it. */
+export type AnyOperation = Omit<Definition<z.ZodType, z.ZodType, never, never>, 'key' | 'otherKey' | 'resource' | 'audit' | 'run'> & {
+  readonly key: KeyNeed<unknown> | undefined
+  readonly otherKey?: KeyNeed<unknown>
+  readonly resource?: (input: unknown, scope: Scope) => string
+  readonly audit: readonly string[]
+  readonly run: (run: Context & { readonly input: unknown; readonly key: Key | undefined; readonly otherKey: Key | undefined }) => Promise<unknown>
+}
+
+export function operation<
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+  Need extends KeyNeed<z.output<Input>> | undefined,
+  OtherNeed extends KeyNeed<z.output<Input>> | undefined = undefined,
+>(definition: Definition<Input, Output, Need, OtherNeed>): AnyOperation {
+  return definition as unknown as AnyOperation
+}

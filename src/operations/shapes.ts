@@ -1,0 +1,111 @@
+/**
+ * The building blocks of schemas. Two kinds of values look different inside and outside: bytes (base64 outside) and
+ * instants (RFC 3339 outside). Dialects ask `kindOf` where they write them in their own way.
+ */
+import { z } from 'zod'
+import { algorithmsOf, keySpecs, keyUsages, type KeySpec, type KeyUsage } from '../domain/specs.ts'
+import { formatInstant, type Instant } from '../domain/time.ts'
+
+export type Kind = 'bytes' | 'instant'
+const kinds = new WeakMap<z.core.$ZodType, Kind>()
+
+export function kindOf(schema: z.core.$ZodType): Kind | undefined {
+  return kinds.get(schema)
+}
+
+/** Strict base64 (RFC 4648, section 4): padded, no spaces, no URL-safe letters. Undefined where it is anything else. */
+export function decodeBase64(text: string): Uint8Array | undefined {
+  if (text.length % 4 !== 0) return undefined
+  try {
+    const bytes = Uint8Array.fromBase64(text, { alphabet: 'base64', lastChunkHandling: 'strict' })
+    // fromBase64 passes over white space: a text with any is too long for its bytes.
+    return Math.ceil(bytes.length / 3) * 4 === text.length ? bytes : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function encodeBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+/** Bytes, base64 outside; lengths count the decoded bytes. */
+export function bytes(limits: { readonly min: number; readonly max: number }) {
+  const mostCharacters = Math.ceil(limits.max / 3) * 4
+  const schema = z.codec(
+    z.string().meta({ format: 'byte', contentEncoding: 'base64' }),
+    z.custom<Uint8Array>((value) => value instanceof Uint8Array),
+    {
+      decode: (text, context) => {
+        const decoded = text.length > mostCharacters + 4 ? undefined : decodeBase64(text)
+        if (decoded === undefined && text.length <= mostCharacters + 4) {
+          context.issues.push({ code: 'custom', input: text, message: 'must be base64 with padding (RFC 4648, section 4)' })
+          return z.NEVER
+        }
+        const length = decoded?.length ?? Math.floor((text.length / 4) * 3)
+        if (decoded === undefined || length < limits.min || length > limits.max) {
+          context.issues.push({
+            code: 'custom',
+            input: text,
+            message: `must be ${limits.min} to ${limits.max} bytes, and is ${length}`,
+            params: { bytes: length, ...limits },
+          })
+          return z.NEVER
+        }
+        return decoded
+      },
+      encode: encodeBase64,
+    },
+  )
+  kinds.set(schema, 'bytes')
+  return schema
+}
+
+/** An instant, RFC 3339 outside. */
+export function instant() {
+  const schema = z.codec(z.iso.datetime({ offset: true }), z.number(), {
+    decode: (text): Instant => Date.parse(text),
+    encode: (at) => formatInstant(at),
+  })
+  kinds.set(schema, 'instant')
+  return schema
+}
+
+/** A key id, a key ARN, `alias/NAME` or an alias ARN. */
+export const keyRef = z
+  .string()
+  .min(1)
+  .max(2048)
+  .describe('A key id, a key ARN, alias/NAME or an alias ARN.')
+  .meta({ example: 'alias/my-key' })
+
+export const keyVersionId = z.uuid().describe('The id of a key version.')
+export const keySpec = z.enum(keySpecs as [KeySpec, ...KeySpec[]])
+export const keyUsage = z.enum(keyUsages as [KeyUsage, ...KeyUsage[]])
+export const protectionLevel = z.enum(['SOFTWARE', 'HSM'])
+export const description = z.string().max(8192)
+
+/** All algorithm names of a usage, over all specs. */
+export function algorithmNames(usage: KeyUsage): [string, ...string[]] {
+  return [...new Set(keySpecs.flatMap((spec) => algorithmsOf(spec, usage)))] as [string, ...string[]]
+}
+
+/** Bound to the ciphertext, not secret: it stands in the audit log. Together at most 8,192 characters. */
+export const encryptionContext = z
+  .record(z.string().min(1), z.string())
+  .refine(
+    (context) => Object.entries(context).reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= 8192,
+    { error: 'must be at most 8,192 characters in all' },
+  )
+  .describe('Names and values that must be the same again at decryption. Not secret: they stand in the audit log.')
+
+export const tagKey = z.string().min(1).max(128)
+export const tags = z
+  .record(tagKey, z.string().max(256))
+  .refine((map) => Object.keys(map).length <= 50, { error: 'must be at most 50 tags' })
+
+export const pageLimit = z.coerce.number().int().min(1).max(1000).default(100)
+export const pageMarker = z.string().min(1).max(1024).optional().describe('`nextMarker` of the page before.')
+export const nextMarker = z.string().optional()
+
+export const none = z.strictObject({})
