@@ -5,8 +5,12 @@ import type { Scope } from './scope.ts'
 import type { EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, SigningAlgorithm } from './specs.ts'
 import type { Instant } from './time.ts'
 
-/** Never goes back, not even over a restart: what has died stays dead. */
-export type Clock = { now(): Instant }
+export type Clock = {
+  /** The time that decides over keys. Never goes back, not even over a restart: what has died stays dead. */
+  now(): Instant
+  /** The machine's own time, for what is compared with other machines: signatures and their skew. */
+  wall(): Instant
+}
 
 /** Cryptographically strong, in production. */
 export type Random = {

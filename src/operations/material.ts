@@ -1,5 +1,11 @@
 /** From a key to what computes with it: its device, its versions, its envelopes. */
-import { associatedData, decodeEnvelope, encodeHeader, type EncryptionContext, type Envelope } from '../domain/envelope.ts'
+import {
+  associatedData,
+  decodeEnvelope,
+  type EncryptionContext,
+  type Envelope,
+  encodeHeader,
+} from '../domain/envelope.ts'
 import { problem } from '../domain/errors.ts'
 import type { Key, KeyVersion } from '../domain/key.ts'
 import type { Device, World } from '../domain/ports.ts'
@@ -20,7 +26,10 @@ export function deviceOf(world: Pick<World, 'devices'>, key: Pick<Key, 'protecti
 export async function findVersion(world: Pick<World, 'store'>, key: Key, versionId: string): Promise<KeyVersion> {
   const version = await world.store.get('version', partitionOf(key), `${key.keyId}/${versionId}`)
   if (version === undefined)
-    throw problem('KeyVersionNotFound', { mend: 'List the versions of the key.', facts: { keyId: key.keyId, versionId } })
+    throw problem('KeyVersionNotFound', {
+      mend: 'List the versions of the key.',
+      facts: { keyId: key.keyId, versionId },
+    })
   if (version.sealed === undefined) throw problem('KeyPendingImport', { mend: 'Import the key material first.' })
   return version
 }
@@ -85,7 +94,10 @@ export async function decryptUnder(
 }
 
 /** The key that a ciphertext was made with; the caller may name it too, and is then held to it. */
-export function keyOfCiphertext(input: { readonly ciphertextBlob: Uint8Array; readonly keyId?: string | undefined }): string {
+export function keyOfCiphertext(input: {
+  readonly ciphertextBlob: Uint8Array
+  readonly keyId?: string | undefined
+}): string {
   const { header } = decodeEnvelope(input.ciphertextBlob)
   return input.keyId ?? header.keyId
 }

@@ -42,7 +42,11 @@ export function inState<Input extends WithKey>(
     check: (key, now) => {
       const { is } = stateAt(key, now)
       if (allowed.includes(is)) return
-      if (is === 'PendingDeletion') throw problem('KeyPendingDeletion', { mend: 'Cancel the deletion first.', facts: { keyId: key.keyId, state: is } })
+      if (is === 'PendingDeletion')
+        throw problem('KeyPendingDeletion', {
+          mend: 'Cancel the deletion first.',
+          facts: { keyId: key.keyId, state: is },
+        })
       throw problem('KeyStateConflict', {
         message: `The key is ${is}; this needs it ${allowed.join(' or ')}.`,
         facts: { keyId: key.keyId, state: is },
@@ -86,10 +90,14 @@ export type Context = {
   /** All or nothing, together with this request's audit record. */
   commit(changes: readonly Change[]): Promise<void>
   /** Into the audit record of this request; for facts that only the operation learns. */
-  note(facts: { readonly keyId?: string; readonly keyVersionId?: string; readonly input?: Readonly<Record<string, unknown>> }): void
+  note(facts: {
+    readonly keyId?: string
+    readonly keyVersionId?: string
+    readonly input?: Readonly<Record<string, unknown>>
+  }): void
   /** May the caller do this too? `AccessDenied` where not. */
   permit(action: string, resource: string): Promise<void>
-  /** Another operation in the name of the same caller, with its own checks and its own audit record. */
+  /** Another operation in the name of the same caller, its input already decoded, with its own checks and its own record. */
   call(operation: AnyOperation, input: unknown): Promise<unknown>
   readonly settings: ServiceSettings
   /** Where this face's cloud differs on purpose; empty at the REST face. */
@@ -158,12 +166,17 @@ type Definition<Input extends z.ZodType, Output extends z.ZodType, Need, OtherNe
 }
 
 /** An operation with its types forgotten: how the list, `invoke` and the faces see it. */
-export type AnyOperation = Omit<Definition<z.ZodType, z.ZodType, never, never>, 'key' | 'otherKey' | 'resource' | 'audit' | 'run'> & {
+export type AnyOperation = Omit<
+  Definition<z.ZodType, z.ZodType, never, never>,
+  'key' | 'otherKey' | 'resource' | 'audit' | 'run'
+> & {
   readonly key: KeyNeed<unknown> | undefined
   readonly otherKey?: KeyNeed<unknown>
   readonly resource?: (input: unknown, scope: Scope) => string
   readonly audit: readonly string[]
-  readonly run: (run: Context & { readonly input: unknown; readonly key: Key | undefined; readonly otherKey: Key | undefined }) => Promise<unknown>
+  readonly run: (
+    run: Context & { readonly input: unknown; readonly key: Key | undefined; readonly otherKey: Key | undefined },
+  ) => Promise<unknown>
 }
 
 export function operation<

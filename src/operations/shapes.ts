@@ -3,7 +3,7 @@
  * instants (RFC 3339 outside). Dialects ask `kindOf` where they write them in their own way.
  */
 import { z } from 'zod'
-import { algorithmsOf, keySpecs, keyUsages, type KeySpec, type KeyUsage } from '../domain/specs.ts'
+import { algorithmsOf, type KeySpec, type KeyUsage, keySpecs, keyUsages } from '../domain/specs.ts'
 import { formatInstant, type Instant } from '../domain/time.ts'
 
 export type Kind = 'bytes' | 'instant'
@@ -39,7 +39,11 @@ export function bytes(limits: { readonly min: number; readonly max: number }) {
       decode: (text, context) => {
         const decoded = text.length > mostCharacters + 4 ? undefined : decodeBase64(text)
         if (decoded === undefined && text.length <= mostCharacters + 4) {
-          context.issues.push({ code: 'custom', input: text, message: 'must be base64 with padding (RFC 4648, section 4)' })
+          context.issues.push({
+            code: 'custom',
+            input: text,
+            message: 'must be base64 with padding (RFC 4648, section 4)',
+          })
           return z.NEVER
         }
         const length = decoded?.length ?? Math.floor((text.length / 4) * 3)

@@ -16,7 +16,11 @@ export const encrypt = operation({
   cli: 'encrypt',
   key: usable('ENCRYPT_DECRYPT'),
   crossAccount: true,
-  input: z.strictObject({ keyId: keyRef, plaintext: bytes(plaintextBytes), encryptionContext: encryptionContext.optional() }),
+  input: z.strictObject({
+    keyId: keyRef,
+    plaintext: bytes(plaintextBytes),
+    encryptionContext: encryptionContext.optional(),
+  }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string(), ciphertextBlob: bytes(ciphertextBytes) }),
   audit: ['keyId', 'encryptionContext'],
   async run({ world, key, input, note }) {

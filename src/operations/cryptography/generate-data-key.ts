@@ -9,8 +9,17 @@ const dataKeyBytes = { min: 1, max: 1024 }
 
 const input = z.strictObject({
   keyId: keyRef,
-  dataKeySpec: z.enum(['AES_256', 'AES_128', 'SM4']).optional().describe('AES_256 without it and without numberOfBytes.'),
-  numberOfBytes: z.number().int().min(dataKeyBytes.min).max(dataKeyBytes.max).optional().describe('Goes before dataKeySpec.'),
+  dataKeySpec: z
+    .enum(['AES_256', 'AES_128', 'SM4'])
+    .optional()
+    .describe('AES_256 without it and without numberOfBytes.'),
+  numberOfBytes: z
+    .number()
+    .int()
+    .min(dataKeyBytes.min)
+    .max(dataKeyBytes.max)
+    .optional()
+    .describe('Goes before dataKeySpec.'),
   encryptionContext: encryptionContext.optional(),
 })
 

@@ -16,7 +16,10 @@ export const reEncrypt = operation({
     ref: (input: { readonly ciphertextBlob: Uint8Array; readonly sourceKeyId?: string | undefined }) =>
       keyOfCiphertext({ ciphertextBlob: input.ciphertextBlob, keyId: input.sourceKeyId }),
   }),
-  otherKey: usable('ENCRYPT_DECRYPT', { action: 'ReEncryptTo', ref: (input: { readonly destinationKeyId: string }) => input.destinationKeyId }),
+  otherKey: usable('ENCRYPT_DECRYPT', {
+    action: 'ReEncryptTo',
+    ref: (input: { readonly destinationKeyId: string }) => input.destinationKeyId,
+  }),
   crossAccount: true,
   input: z.strictObject({
     ciphertextBlob: bytes(ciphertextBytes),

@@ -3,7 +3,9 @@ import type { Key } from '../../domain/key.ts'
 import type { Change } from '../../domain/ports.ts'
 
 /** What may be taken away from a key by setting it to undefined. */
-type KeyChanges = { readonly [Member in keyof Omit<Key, 'revision' | 'keyId' | 'account' | 'region'>]?: Key[Member] | undefined }
+type KeyChanges = {
+  readonly [Member in keyof Omit<Key, 'revision' | 'keyId' | 'account' | 'region'>]?: Key[Member] | undefined
+}
 
 /** The next revision of a key. A member that is given as undefined is left out of it. */
 export function nextKey(key: Key, changes: KeyChanges): Key {

@@ -21,16 +21,36 @@ export const createKey = operation({
   input: z.strictObject({
     keySpec: keySpec.default('AES_256'),
     keyUsage: keyUsage.optional().describe('Without it: what keys of this spec are mostly made for.'),
-    origin: z.enum(['KEYWARD', 'EXTERNAL']).default('KEYWARD').describe('EXTERNAL: you import the key material (AES_256 only).'),
+    origin: z
+      .enum(['KEYWARD', 'EXTERNAL'])
+      .default('KEYWARD')
+      .describe('EXTERNAL: you import the key material (AES_256 only).'),
     protectionLevel: protectionLevel.default('SOFTWARE'),
     description: description.default(''),
     rotationPeriodDays: rotationPeriodDays.optional(),
-    deletionProtection: z.string().min(1).max(1024).optional().describe('Turns deletion protection on; the text says why.'),
-    importApproval: z.literal(true).optional().describe('Imports into this key need the approval of a second principal.'),
+    deletionProtection: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('Turns deletion protection on; the text says why.'),
+    importApproval: z
+      .literal(true)
+      .optional()
+      .describe('Imports into this key need the approval of a second principal.'),
     tags: tags.default({}),
   }),
   output: z.object({ key: keyMetadata }),
-  audit: ['keySpec', 'keyUsage', 'origin', 'protectionLevel', 'rotationPeriodDays', 'deletionProtection', 'importApproval', 'tags'],
+  audit: [
+    'keySpec',
+    'keyUsage',
+    'origin',
+    'protectionLevel',
+    'rotationPeriodDays',
+    'deletionProtection',
+    'importApproval',
+    'tags',
+  ],
   async run({ world, caller, scope, now, input, commit, note, differences }) {
     const { key, changes } = await newKey(
       world,

@@ -16,7 +16,13 @@ export const scheduleKeyDeletion = operation({
   key: inState('Enabled', 'Disabled', 'PendingImport'),
   input: z.strictObject({
     keyId: keyRef,
-    pendingWindowInDays: z.number().int().min(7).max(30).default(30).describe('Whole days until the deletion, 7 to 30.'),
+    pendingWindowInDays: z
+      .number()
+      .int()
+      .min(7)
+      .max(30)
+      .default(30)
+      .describe('Whole days until the deletion, 7 to 30.'),
     evenIfRecentlyUsed: z.boolean().default(false).describe('Needed where the key was used in the last seven days.'),
   }),
   output: z.object({ keyId: z.string(), keyArn: z.string(), deleteAt: instant() }),
@@ -39,7 +45,9 @@ export const scheduleKeyDeletion = operation({
     const { is } = stateAt(key, now)
     const deleteAt = now + input.pendingWindowInDays * dayMs
     await commit([
-      changed(key, { state: { is: 'PendingDeletion', deleteAt, from: is as 'Enabled' | 'Disabled' | 'PendingImport' } }),
+      changed(key, {
+        state: { is: 'PendingDeletion', deleteAt, from: is as 'Enabled' | 'Disabled' | 'PendingImport' },
+      }),
     ])
     return { keyId: key.keyId, keyArn: keyArn(key), deleteAt }
   },

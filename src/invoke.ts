@@ -1,0 +1,289 @@
+/**
+ * The road that every request takes, whatever face it came through: who asks, is it well formed, which key, may they,
+ * what fell due, can the key serve; then the operation; then its record, durable; then the answer.
+ */
+import type { z } from 'zod'
+import { Problem, problem } from './domain/errors.ts'
+import type { Key } from './domain/key.ts'
+import { keyArn, parseKeyReference } from './domain/key-reference.ts'
+import { stateAt } from './domain/lifecycle.ts'
+import type { AuditRecord, World } from './domain/ports.ts'
+import type { Caller } from './domain/principal.ts'
+import { partitionOf, type Scope } from './domain/scope.ts'
+import { formatInstant } from './domain/time.ts'
+import type { AnyOperation, Context, Differences, KeyNeed, ServiceSettings } from './operations/operation.ts'
+import { withDueRotation } from './operations/versions/rotation.ts'
+import type { PermissionRequest, Permissions } from './permissions.ts'
+
+export type Service = {
+  readonly world: World
+  readonly permissions: Permissions
+  readonly settings: ServiceSettings
+  /** A bug: logged whole, shown to the caller only as a reference. */
+  readonly reportBug: (error: unknown, requestId: string) => void
+}
+
+/** One request, as its protocol read it. */
+export type Call = {
+  readonly requestId: string
+  readonly protocol: string
+  readonly operation: AnyOperation
+  /** In the canonical form: our own REST JSON. */
+  readonly input: unknown
+  readonly region: string
+  readonly sourceAddress: string
+  readonly secureTransport: boolean
+  /** Throws where the credential is wrong; that too goes on record. */
+  readonly authenticate: () => Promise<Caller>
+  readonly differences?: Differences
+  /** AWS: grants that the caller points at. */
+  readonly grantTokens?: readonly string[]
+  /** Everything is checked, nothing is done: ends in the Problem `DryRun`. */
+  readonly dryRun?: boolean
+  /** Already decoded: an item of a batch. */
+  readonly decoded?: true
+}
+
+const noDifferences: Differences = {}
+
+type Draft = { -readonly [Member in keyof AuditRecord]: AuditRecord[Member] }
+
+/** The output of the operation, in memory form: bytes and instants; the dialect of the face writes them. */
+export async function invoke(service: Service, call: Call): Promise<unknown> {
+  const { world } = service
+  const draft: Draft = {
+    time: formatInstant(world.clock.now()),
+    requestId: call.requestId,
+    protocol: call.protocol,
+    operation: call.operation.name,
+    region: call.region,
+    sourceAddress: call.sourceAddress,
+    outcome: 'ok',
+  }
+  const used: Used[] = []
+  let committed = false
+  let output: unknown
+  let refusal: Problem | undefined
+  try {
+    output = await perform(service, call, draft, used, () => {
+      committed = true
+    })
+  } catch (error) {
+    refusal = asProblem(error, service, call.requestId)
+    draft.outcome = refusal.code
+  }
+  await world.audit.append(draft)
+  if (committed) world.store.settled([call.requestId])
+  if (refusal !== undefined) throw refusal
+  if (used.length > 0) await stillAlive(service, used, draft)
+  return output
+}
+
+type Used = { readonly key: Key; readonly need: KeyNeed<unknown> }
+
+async function perform(
+  service: Service,
+  call: Call,
+  draft: Draft,
+  used: Used[],
+  onCommit: () => void,
+): Promise<unknown> {
+  const { world, settings } = service
+  const { operation } = call
+  const caller = await call.authenticate()
+  draft.account = caller.account
+  draft.principal = caller.principalArn
+  draft.credentialId = caller.credentialId
+  const scope: Scope = { account: caller.account, region: call.region }
+
+  const input = call.decoded ? call.input : parseInput(operation, call.input)
+  const visible = shown(operation, input)
+  if (visible !== undefined) draft.input = visible
+
+  const asking: Asking = { service, call, caller, scope, input, draft }
+  if (operation.operatorOnly && caller.account !== settings.operatorAccount)
+    throw problem('AccessDenied', { message: `${operation.name} is for principals of the operator account.` })
+  const resource = operation.resource?.(input, scope)
+  if (operation.key === undefined || resource !== undefined)
+    await permit(asking, operation.name, resource ?? `arn:aws:kms:${scope.region}:${scope.account}:*`)
+  const key = operation.key === undefined ? undefined : await findKey(asking, operation.key)
+  const otherKey = operation.otherKey === undefined ? undefined : await findKey(asking, operation.otherKey)
+  if (key !== undefined) draft.keyId = key.keyId
+  // Permission for all of them comes first: only then is anything told about a state.
+  const ready = key === undefined ? undefined : await prepare(service, operation.key as KeyNeed<unknown>, key)
+  const otherReady =
+    otherKey === undefined ? undefined : await prepare(service, operation.otherKey as KeyNeed<unknown>, otherKey)
+  if (ready !== undefined && operation.key?.uses) used.push({ key: ready, need: operation.key })
+  if (otherReady !== undefined && operation.otherKey?.uses) used.push({ key: otherReady, need: operation.otherKey })
+  if (call.dryRun) throw problem('DryRun')
+
+  const context: Context = {
+    world,
+    caller,
+    scope,
+    requestId: call.requestId,
+    now: world.clock.now(),
+    protocol: call.protocol,
+    settings,
+    differences: call.differences ?? noDifferences,
+    commit: async (changes) => {
+      onCommit()
+      await world.store.commit(changes, draft)
+    },
+    note: (facts) => {
+      if (facts.keyId !== undefined) draft.keyId = facts.keyId
+      if (facts.keyVersionId !== undefined) draft.keyVersionId = facts.keyVersionId
+      if (facts.input !== undefined) draft.input = { ...draft.input, ...facts.input }
+    },
+    permit: (action, onResource) => permit(asking, action, onResource),
+    call: (inner, innerInput) => {
+      innerCalls += 1
+      return invoke(service, {
+        ...call,
+        requestId: `${call.requestId}.${innerCalls}`,
+        operation: inner,
+        input: innerInput,
+        decoded: true,
+        authenticate: async () => caller,
+      })
+    },
+  }
+  let innerCalls = 0
+  return operation.run({ ...context, input, key: ready, otherKey: otherReady })
+}
+
+function parseInput(operation: AnyOperation, raw: unknown): unknown {
+  const parsed = operation.input.safeParse(raw)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0] as z.core.$ZodIssue
+  const member = issue.path.join('.')
+  throw problem('InvalidRequest', {
+    member,
+    message: wordsFor(issue, member),
+    facts: { issues: parsed.error.issues.map(({ path, message, code }) => ({ path: path.join('.'), message, code })) },
+    mend: `See ${operation.name} in the API documentation.`,
+  })
+}
+
+function wordsFor(issue: z.core.$ZodIssue, member: string): string {
+  if (issue.code === 'unrecognized_keys') return `There is no member ${issue.keys.join(', ')} in this request.`
+  const words = issue.message.replace(/^Invalid input: /, '')
+  return member === '' ? `The request is not valid: ${words}.` : `${member}: ${words}.`
+}
+
+/** Only what the operation lists, so that nothing secret ever gets into the log. */
+function shown(operation: AnyOperation, input: unknown): Record<string, unknown> | undefined {
+  const members = input as Record<string, unknown>
+  let result: Record<string, unknown> | undefined
+  for (const name of operation.audit) {
+    const value = members[name]
+    if (value === undefined) continue
+    result ??= {}
+    result[name] = value
+  }
+  return result
+}
+
+type Asking = {
+  readonly service: Service
+  readonly call: Call
+  readonly caller: Caller
+  readonly scope: Scope
+  readonly input: unknown
+  readonly draft: Draft
+}
+
+async function permit(
+  asking: Asking,
+  action: string,
+  resource: string,
+  more: Partial<PermissionRequest> = {},
+): Promise<void> {
+  const { service, call, caller, input, scope } = asking
+  await service.permissions.require({
+    action: `kms:${action}`,
+    resource,
+    caller,
+    scope,
+    input: input as Readonly<Record<string, unknown>>,
+    sourceAddress: call.sourceAddress,
+    secureTransport: call.secureTransport,
+    grantTokens: call.grantTokens ?? [],
+    now: service.world.clock.now(),
+    ...more,
+  })
+}
+
+/**
+ * The key that the caller means, if they may do this with it. A key that is not there and a key that is forbidden give
+ * the same answer to whoever has no right (Infisical tells that a key exists before it asks for the permission).
+ */
+async function findKey(asking: Asking, need: KeyNeed<unknown>): Promise<Key | undefined> {
+  const { service, call, scope, input, draft } = asking
+  const { store, clock } = service.world
+  const text = need.ref(input)
+  if (text === undefined) return undefined
+  const action = need.action ?? call.operation.name
+  const reference = parseKeyReference(text)
+  const where = reference.scope ?? scope
+  const foreign = where.account !== scope.account
+  let aliasName: string | undefined
+  let keyId: string | undefined
+  if (reference.by === 'alias') {
+    aliasName = reference.aliasName
+    if (need === call.operation.key) draft.alias = aliasName
+    keyId = (await store.get('alias', partitionOf(where), aliasName))?.keyId
+  } else keyId = reference.keyId
+
+  let key = keyId === undefined ? undefined : await store.get('key', partitionOf(where), keyId)
+  if (key !== undefined && stateAt(key, clock.now()).is === 'Deleted') key = undefined
+  if (where.region !== scope.region || (foreign && !call.operation.crossAccount)) key = undefined
+
+  const resource = keyArn({ ...where, keyId: key?.keyId ?? keyId ?? 'unknown' })
+  await permit(asking, action, resource, { key, aliasName, foreign })
+  if (key !== undefined) return key
+  if (reference.by === 'alias' && keyId === undefined)
+    throw problem('AliasNotFound', {
+      message: `There is no ${aliasName} in region ${where.region}.`,
+      mend: 'ListAliases shows those there are. Aliases belong to one region.',
+      facts: { reference: text, ...where, aliasName },
+    })
+  throw problem('KeyNotFound', {
+    message: `There is no such key in region ${where.region}.`,
+    mend: 'ListKeys shows those there are. Keys belong to one account and region.',
+    facts: { reference: text, ...where, keyId },
+  })
+}
+
+/** What fell due happens now; then the key must be in a state and of a usage to serve. */
+async function prepare(service: Service, need: KeyNeed<unknown>, found: Key): Promise<Key> {
+  const { world } = service
+  const now = world.clock.now()
+  need.check(found, now)
+  return need.rotates ? withDueRotation(world, found, now) : found
+}
+
+/**
+ * Between the computation and the answer the key may have been disabled, and that been answered. Then this answer does
+ * not leave: once DisableKey is answered, the key answers nobody. Nothing is awaited between this look and the writing.
+ */
+async function stillAlive(service: Service, used: readonly Used[], draft: Draft): Promise<void> {
+  const { store, clock } = service.world
+  for (const { key, need } of used) {
+    const latest = await store.get('key', partitionOf(key), key.keyId)
+    try {
+      if (latest === undefined) throw problem('KeyNotFound')
+      need.check(latest, clock.now())
+    } catch (error) {
+      const refusal = asProblem(error, service, draft.requestId)
+      await service.world.audit.append({ ...draft, outcome: refusal.code })
+      throw refusal
+    }
+  }
+}
+
+function asProblem(error: unknown, service: Service, requestId: string): Problem {
+  if (error instanceof Problem && error.code !== 'Internal') return error
+  service.reportBug(error, requestId)
+  return problem('Internal', { mend: `Tell whoever runs the service this reference: ${requestId}.`, cause: error })
+}

@@ -1,0 +1,89 @@
+/** From what a caller presents to who they are. */
+import { createHash } from 'node:crypto'
+import { problem } from '../domain/errors.ts'
+import type { Clock, Sealer, Store } from '../domain/ports.ts'
+import { type Caller, type Credential, type Principal, principalArn } from '../domain/principal.ts'
+import { installation } from '../domain/records.ts'
+
+export type AccessKey = {
+  readonly credential: Credential
+  /** ASCII text. */
+  readonly secret: string
+}
+
+export type Authenticator = {
+  /** `NotAuthenticated` in the same words whatever is wrong with it. */
+  byToken(token: string): Promise<Caller>
+  /** The secret to check a signature with; undefined where there is no such key, or it is not valid now. */
+  findAccessKey(accessKeyId: string): Promise<AccessKey | undefined>
+  callerOf(credential: Credential): Promise<Caller>
+}
+
+export function tokenLookup(token: string): string {
+  return createHash('sha256').update(token, 'utf8').digest('hex')
+}
+
+export function secretPurpose(accessKeyId: string): readonly string[] {
+  return ['access-key-secret', accessKeyId]
+}
+
+export function openAuthenticator(from: {
+  readonly store: Store
+  readonly clock: Clock
+  readonly sealer: Sealer
+}): Authenticator {
+  const { store, clock, sealer } = from
+  // Keyed by the identity of the record: a changed or removed credential is never found here.
+  const secrets = new WeakMap<Credential, AccessKey>()
+  const callers = new WeakMap<Credential, Caller>()
+
+  async function valid(lookup: string, kind: Credential['kind']): Promise<Credential | undefined> {
+    const credential = await store.get('credential', installation, lookup)
+    if (credential === undefined || credential.kind !== kind) return undefined
+    if (credential.expiresAt !== undefined && clock.now() >= credential.expiresAt) return undefined
+    return credential
+  }
+
+  async function callerOf(credential: Credential): Promise<Caller> {
+    const principal: Principal | undefined = await store.get('principal', credential.account, credential.principalName)
+    if (principal === undefined || principal.disabled) throw notAuthenticated()
+    const known = callers.get(credential)
+    if (known?.principal === principal) return known
+    const caller: Caller = {
+      account: credential.account,
+      principalArn: principalArn(credential.account, principal.name),
+      principalName: principal.name,
+      credentialId: credential.credentialId,
+      principal,
+    }
+    callers.set(credential, caller)
+    return caller
+  }
+
+  return {
+    callerOf,
+    async byToken(token) {
+      const credential = await valid(tokenLookup(token), 'token')
+      if (credential === undefined) throw notAuthenticated()
+      return callerOf(credential)
+    },
+    async findAccessKey(accessKeyId) {
+      const credential = await valid(accessKeyId, 'accessKey')
+      if (credential?.sealedSecret === undefined) return undefined
+      let accessKey = secrets.get(credential)
+      if (accessKey === undefined) {
+        const secret = Buffer.from(sealer.open(secretPurpose(accessKeyId), credential.sealedSecret)).toString('latin1')
+        accessKey = { credential, secret }
+        secrets.set(credential, accessKey)
+      }
+      return accessKey
+    },
+  }
+}
+
+function notAuthenticated() {
+  return problem('NotAuthenticated', {
+    message: 'The credential is not valid.',
+    mend: 'It may have expired or been deleted. keyward access token create makes a new one.',
+  })
+}

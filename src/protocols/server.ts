@@ -1,0 +1,155 @@
+/** From sockets to faces: limits before anything is parsed, an answer for everything, a clean end. */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { Problem, problem } from '../domain/errors.ts'
+import type { Face, HttpAnswer, HttpRequest, Limits } from './http.ts'
+
+export type ServerOptions = {
+  readonly faces: readonly Face[]
+  readonly limits: Limits
+  readonly requestId: () => string
+  readonly onAnswer: (request: Omit<HttpRequest, 'body'>, answer: HttpAnswer, face: string, startedAt: number) => void
+  readonly reportBug: (error: unknown, requestId: string) => void
+  /** The value of the Date header: clients correct their clocks by it. */
+  readonly date: () => string
+  readonly monotonic: () => number
+}
+
+export type Listener = {
+  readonly host: string
+  readonly port: number
+  /** PEM; without it plain HTTP. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+}
+
+export type RunningServer = {
+  readonly url: string
+  readonly port: number
+  /** No new connections; requests under way are answered; then it resolves. */
+  close(graceMs: number): Promise<void>
+}
+
+/** Time-outs in milliseconds. A client that sends slower than this is cut off (slow loris). */
+const timeouts = { headers: 10_000, request: 30_000, keepAlive: 65_000 } as const
+const headerBytes = 16_384
+
+export async function listen(listener: Listener, options: ServerOptions): Promise<RunningServer> {
+  const secure = listener.tls !== undefined
+  const handle = handler(options, secure)
+  const common = { maxHeaderSize: headerBytes, requestTimeout: timeouts.request, headersTimeout: timeouts.headers }
+  const server: Server =
+    listener.tls === undefined
+      ? createHttpServer(common, handle)
+      : createHttpsServer({ ...common, ...listener.tls, minVersion: 'TLSv1.2' }, handle)
+  server.keepAliveTimeout = timeouts.keepAlive
+  server.maxRequestsPerSocket = 0
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(listener.port, listener.host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const { port } = server.address() as AddressInfo
+  const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
+  return {
+    url: `${secure ? 'https' : 'http'}://${host === '127.0.0.1' ? 'localhost' : host}:${port}`,
+    port,
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+        server.close(() => {
+          clearTimeout(cut)
+          resolve()
+        })
+        server.closeIdleConnections()
+      }),
+  }
+}
+
+function handler(options: ServerOptions, secure: boolean): RequestListener {
+  const { faces, limits } = options
+  return (incoming, outgoing) => {
+    const startedAt = options.monotonic()
+    const url = incoming.url ?? '/'
+    const mark = url.indexOf('?')
+    const head: Omit<HttpRequest, 'body'> = {
+      method: incoming.method ?? 'GET',
+      path: mark === -1 ? url : url.slice(0, mark),
+      query: mark === -1 ? '' : url.slice(mark + 1),
+      headers: incoming.headers,
+      sourceAddress: sourceOf(incoming),
+      secure,
+      requestId: options.requestId(),
+    }
+    const face = faces.find((candidate) => candidate.takes(head)) ?? (faces[faces.length - 1] as Face)
+    const send = (answer: HttpAnswer) => {
+      write(outgoing, answer, head.requestId, options.date())
+      options.onAnswer(head, answer, face.name, startedAt)
+    }
+    const fail = (error: unknown) => {
+      if (!(error instanceof Problem)) options.reportBug(error, head.requestId)
+      send(face.refuse(head, error))
+    }
+    readBody(incoming, limits.bodyBytes, (error, body) => {
+      if (body === undefined) {
+        outgoing.shouldKeepAlive = false
+        fail(error)
+        return
+      }
+      face.answer({ ...head, body }).then(send, fail)
+    })
+  }
+}
+
+/** By events, since reading by `for await` costs nearly half of the rate. */
+function readBody(incoming: IncomingMessage, most: number, done: (error: unknown, body?: Uint8Array) => void): void {
+  const chunks: Buffer[] = []
+  let length = 0
+  let finished = false
+  const finish = (error: unknown, body?: Uint8Array) => {
+    if (finished) return
+    finished = true
+    done(error, body)
+  }
+  const tooLarge = () =>
+    problem('RequestTooLarge', { message: `The body is larger than ${most} bytes.`, mend: 'Send less in one request.' })
+  if (Number(incoming.headers['content-length'] ?? 0) > most) {
+    incoming.resume()
+    finish(tooLarge())
+    return
+  }
+  incoming.on('data', (chunk: Buffer) => {
+    length += chunk.length
+    if (length > most) {
+      finish(tooLarge())
+      incoming.removeAllListeners('data')
+      incoming.resume()
+    } else chunks.push(chunk)
+  })
+  incoming.on('end', () => finish(undefined, chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+  incoming.on('error', finish)
+}
+
+function write(outgoing: ServerResponse, answer: HttpAnswer, requestId: string, date: string): void {
+  if (outgoing.destroyed || outgoing.headersSent) return
+  outgoing.writeHead(answer.status, {
+    ...answer.headers,
+    Date: date,
+    'X-Request-Id': requestId,
+    'Content-Length': Buffer.byteLength(answer.body),
+  })
+  outgoing.end(answer.body)
+}
+
+function sourceOf(incoming: IncomingMessage): string {
+  const address = incoming.socket.remoteAddress ?? ''
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}
