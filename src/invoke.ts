@@ -104,7 +104,7 @@ async function perform(
   if (operation.operatorOnly && caller.account !== settings.operatorAccount)
     throw problem('AccessDenied', { message: `${operation.name} is for principals of the operator account.` })
   const resource = operation.resource?.(input, scope)
-  if (operation.key === undefined || resource !== undefined)
+  if ((operation.key === undefined && !operation.rightsByItem) || resource !== undefined)
     await permit(asking, operation.name, resource ?? `arn:aws:kms:${scope.region}:${scope.account}:*`)
   const key = operation.key === undefined ? undefined : await findKey(asking, operation.key)
   const otherKey = operation.otherKey === undefined ? undefined : await findKey(asking, operation.otherKey)

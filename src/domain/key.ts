@@ -4,6 +4,8 @@ import type { Instant } from './time.ts'
 
 export type ProtectionLevel = 'SOFTWARE' | 'HSM'
 
+export type WrappingKeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'SM2'
+
 /** Where the key material comes from: drawn by this service, or imported by its owner (BYOK). */
 export type KeyOrigin = 'KEYWARD' | 'EXTERNAL' | 'EXTERNAL_KEY_STORE'
 
@@ -95,6 +97,28 @@ export type Alias = Scope & {
   readonly keyId: string
   readonly createdAt: Instant
   readonly updatedAt: Instant
+}
+
+/** A key pair under which key material comes in; valid, and kept, for 24 hours (R9). */
+export type WrappingKey = MaterialBinding & {
+  readonly revision: number
+  readonly wrappingKeyId: string
+  readonly wrappingKeySpec: WrappingKeySpec
+  readonly sealed: SealedMaterial
+  readonly createdAt: Instant
+  readonly expiresAt: Instant
+}
+
+/** Dual control: an import that waits for a second principal. The material in it is wrapped, and the wrapping key expires. */
+export type ImportRequest = Scope & {
+  readonly revision: number
+  readonly keyId: string
+  readonly importToken: string
+  readonly encryptedKeyMaterial: string
+  readonly materialExpiresAt?: Instant
+  readonly requestedBy: string
+  readonly requestedAt: Instant
+  readonly expiresAt: Instant
 }
 
 /** What stays of a deleted key, for ever: it keeps an old backup from reviving it (CVE-2026-42186). */

@@ -1,5 +1,5 @@
 /** The doors to the outside. The comment of a port is its contract; the contract suites in test/contracts quote it. */
-import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial } from './key.ts'
+import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial, WrappingKeySpec } from './key.ts'
 import type { Collection, Collections } from './records.ts'
 import type { Scope } from './scope.ts'
 import type { EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, SigningAlgorithm } from './specs.ts'
@@ -159,7 +159,7 @@ export type SignOptions = {
   readonly signerId?: Uint8Array
 }
 
-export type WrappingKeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'SM2'
+export type { WrappingKeySpec }
 export type WrappingAlgorithm =
   | 'RSAES_OAEP_SHA_256'
   | 'RSAES_OAEP_SHA_1'

@@ -1,4 +1,4 @@
-import type { Alias, Key, KeyVersion, Tombstone } from './key.ts'
+import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
 import { dueAt } from './lifecycle.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
 import { partitionOf } from './scope.ts'
@@ -13,6 +13,8 @@ export type Collections = {
   key: Key
   version: KeyVersion
   alias: Alias
+  wrappingKey: WrappingKey
+  importRequest: ImportRequest
   tombstone: Tombstone
   setting: Setting
 }
@@ -71,6 +73,18 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
     partition: partitionOf,
     id: (alias) => alias.aliasName,
     indexes: { key: (alias) => `${alias.keyId}/${alias.aliasName}` },
+  },
+  wrappingKey: {
+    partition: partitionOf,
+    id: (wrappingKey) => `${wrappingKey.keyId}/${wrappingKey.wrappingKeyId}`,
+    indexes: {},
+    due: (wrappingKey) => wrappingKey.expiresAt,
+  },
+  importRequest: {
+    partition: partitionOf,
+    id: (request) => request.keyId,
+    indexes: {},
+    due: (request) => request.expiresAt,
   },
   tombstone: { partition: partitionOf, id: (tombstone) => tombstone.keyId, indexes: {} },
   setting: { partition: () => installation, id: (setting) => setting.name, indexes: {} },

@@ -154,6 +154,8 @@ type Definition<Input extends z.ZodType, Output extends z.ZodType, Need, OtherNe
   readonly otherKey?: OtherNeed
   /** Where no key is concerned: the resource the right is asked for; `*` is everything of the account and region. */
   readonly resource?: (input: z.output<Input>, scope: Scope) => string
+  /** The rights are asked for each item, by the operation that does it; there is none for the bundle. */
+  readonly rightsByItem?: true
   /** Only principals of the operator account. */
   readonly operatorOnly?: true
   /** The key may be another account's, named by its ARN. */

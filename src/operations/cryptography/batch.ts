@@ -35,6 +35,7 @@ export const batchEncrypt = operation({
   rest: 'POST /v1/keys/{keyId}/batch-encrypt',
   cli: 'batch encrypt',
   key: undefined,
+  rightsByItem: true,
   input: z.strictObject({
     keyId: keyRef,
     items: z
@@ -66,6 +67,7 @@ export const batchDecrypt = operation({
   rest: 'POST /v1/batch-decrypt',
   cli: 'batch decrypt',
   key: undefined,
+  rightsByItem: true,
   input: z.strictObject({
     items: z
       .array(

@@ -1,0 +1,78 @@
+/** All operations there are. REST, OpenAPI, the CLI, the audit schema and the rights are read off this list. */
+import { createAlias } from './aliases/create-alias.ts'
+import { deleteAlias } from './aliases/delete-alias.ts'
+import { listAliases } from './aliases/list-aliases.ts'
+import { updateAlias } from './aliases/update-alias.ts'
+import { decapsulate, deriveSharedSecret, encapsulate } from './cryptography/agreement.ts'
+import { asymmetricDecrypt, asymmetricEncrypt, sign, verify } from './cryptography/asymmetric.ts'
+import { batchDecrypt, batchEncrypt } from './cryptography/batch.ts'
+import { decrypt } from './cryptography/decrypt.ts'
+import { encrypt } from './cryptography/encrypt.ts'
+import { generateDataKey, generateDataKeyWithoutPlaintext } from './cryptography/generate-data-key.ts'
+import { generateDataKeyPair, generateDataKeyPairWithoutPlaintext } from './cryptography/generate-data-key-pair.ts'
+import { generateRandom } from './cryptography/generate-random.ts'
+import { getPublicKey } from './cryptography/get-public-key.ts'
+import { generateMac, verifyMac } from './cryptography/mac.ts'
+import { reEncrypt } from './cryptography/re-encrypt.ts'
+import { cancelKeyDeletion } from './keys/cancel-key-deletion.ts'
+import { createKey } from './keys/create-key.ts'
+import { describeKey } from './keys/describe-key.ts'
+import { disableKey } from './keys/disable-key.ts'
+import { enableKey } from './keys/enable-key.ts'
+import { listKeys } from './keys/list-keys.ts'
+import { listResourceTags } from './keys/list-resource-tags.ts'
+import { scheduleKeyDeletion } from './keys/schedule-key-deletion.ts'
+import { setDeletionProtection } from './keys/set-deletion-protection.ts'
+import { tagResource } from './keys/tag-resource.ts'
+import { untagResource } from './keys/untag-resource.ts'
+import { updateKeyDescription } from './keys/update-key-description.ts'
+import type { AnyOperation } from './operation.ts'
+import { createKeyVersion } from './versions/create-key-version.ts'
+import { describeKeyVersion } from './versions/describe-key-version.ts'
+import { listKeyVersions } from './versions/list-key-versions.ts'
+import { rotateKey } from './versions/rotate-key.ts'
+import { updateRotationPolicy } from './versions/update-rotation-policy.ts'
+
+export const operations: readonly AnyOperation[] = [
+  createKey,
+  describeKey,
+  listKeys,
+  updateKeyDescription,
+  enableKey,
+  disableKey,
+  scheduleKeyDeletion,
+  cancelKeyDeletion,
+  setDeletionProtection,
+  tagResource,
+  untagResource,
+  listResourceTags,
+  encrypt,
+  decrypt,
+  reEncrypt,
+  batchEncrypt,
+  batchDecrypt,
+  generateDataKey,
+  generateDataKeyWithoutPlaintext,
+  generateDataKeyPair,
+  generateDataKeyPairWithoutPlaintext,
+  generateRandom,
+  asymmetricEncrypt,
+  asymmetricDecrypt,
+  sign,
+  verify,
+  getPublicKey,
+  generateMac,
+  verifyMac,
+  deriveSharedSecret,
+  encapsulate,
+  decapsulate,
+  createAlias,
+  updateAlias,
+  deleteAlias,
+  listAliases,
+  listKeyVersions,
+  describeKeyVersion,
+  createKeyVersion,
+  rotateKey,
+  updateRotationPolicy,
+]

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { problem } from '../../domain/errors.ts'
+import { requireEnabled } from '../../domain/lifecycle.ts'
+import { dayMs } from '../../domain/time.ts'
+import { changed, requireOwn } from '../keys/changed.ts'
+import { rotationPeriodDays } from '../keys/create-key.ts'
+import { requireRotatable } from '../keys/new-key.ts'
+import { operation, present } from '../operation.ts'
+import { instant, keyRef } from '../shapes.ts'
+
+export const updateRotationPolicy = operation({
+  name: 'UpdateRotationPolicy',
+  summary: 'Switch automatic rotation on or off, and set its period of 7 to 730 days.',
+  group: 'versions',
+  rest: 'PUT /v1/keys/{keyId}/rotation-policy',
+  cli: 'key rotation',
+  key: { ...present(), check: requireEnabled, rotates: true },
+  input: z.strictObject({
+    keyId: keyRef,
+    enabled: z.boolean(),
+    periodDays: rotationPeriodDays.optional().describe('Without it: the period set before.'),
+  }),
+  output: z.object({
+    enabled: z.boolean(),
+    periodDays: z.number().int().optional(),
+    nextRotationAt: instant().optional(),
+  }),
+  audit: ['keyId', 'enabled', 'periodDays'],
+  async run({ key, input, commit }) {
+    requireOwn(key)
+    if (input.enabled) requireRotatable(key)
+    const periodDays = input.periodDays ?? key.rotation?.periodDays
+    if (periodDays === undefined) {
+      if (!input.enabled) return { enabled: false, periodDays: undefined, nextRotationAt: undefined }
+      throw problem('InvalidRequest', {
+        member: 'periodDays',
+        message: 'periodDays is needed.',
+        mend: 'Give 7 to 730 days.',
+      })
+    }
+    // One period after the last version came to be; where that is past, the next use makes the new version.
+    const nextAt = key.lastRotatedAt + periodDays * dayMs
+    await commit([changed(key, { rotation: { enabled: input.enabled, periodDays, nextAt } })])
+    return { enabled: input.enabled, periodDays, nextRotationAt: input.enabled ? nextAt : undefined }
+  },
+})
