@@ -1,4 +1,9 @@
 /** All operations there are. REST, OpenAPI, the CLI, the audit schema and the rights are read off this list. */
+import { createAccount, listAccounts } from './access/accounts.ts'
+import { createAccessKey, createToken, deleteCredential, listCredentials } from './access/credentials.ts'
+import { getCallerIdentity } from './access/get-caller-identity.ts'
+import { deletePolicy, getPolicy, listPolicies, putPolicy } from './access/policies.ts'
+import { createPrincipal, deletePrincipal, listPrincipals, updatePrincipal } from './access/principals.ts'
 import { createAlias } from './aliases/create-alias.ts'
 import { deleteAlias } from './aliases/delete-alias.ts'
 import { listAliases } from './aliases/list-aliases.ts'
@@ -26,6 +31,9 @@ import { setDeletionProtection } from './keys/set-deletion-protection.ts'
 import { tagResource } from './keys/tag-resource.ts'
 import { untagResource } from './keys/untag-resource.ts'
 import { updateKeyDescription } from './keys/update-key-description.ts'
+import { deleteKeyMaterial } from './material/delete-key-material.ts'
+import { getParametersForImport } from './material/get-parameters-for-import.ts'
+import { approveImport, importKeyMaterial } from './material/import-key-material.ts'
 import type { AnyOperation } from './operation.ts'
 import { createKeyVersion } from './versions/create-key-version.ts'
 import { describeKeyVersion } from './versions/describe-key-version.ts'
@@ -75,4 +83,23 @@ export const operations: readonly AnyOperation[] = [
   createKeyVersion,
   rotateKey,
   updateRotationPolicy,
+  getParametersForImport,
+  importKeyMaterial,
+  approveImport,
+  deleteKeyMaterial,
+  getCallerIdentity,
+  createPrincipal,
+  listPrincipals,
+  updatePrincipal,
+  deletePrincipal,
+  createToken,
+  createAccessKey,
+  listCredentials,
+  deleteCredential,
+  putPolicy,
+  getPolicy,
+  listPolicies,
+  deletePolicy,
+  createAccount,
+  listAccounts,
 ]

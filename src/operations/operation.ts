@@ -112,6 +112,8 @@ export type Differences = {
   readonly cancelledDeletionDisables?: true
   /** The clouds: scheduling the deletion of a key in use needs no second word. */
   readonly deletesWithoutAsking?: true
+  /** Alibaba: RSAES_PKCS1_V1_5 is a wrapping algorithm there. */
+  readonly importsUnderPkcs1?: true
   /** AWS: asymmetric calls name no version; the newest serves. */
   readonly newestVersionServes?: true
 }

@@ -1,0 +1,162 @@
+import { z } from 'zod'
+import { problem } from '../../domain/errors.ts'
+import { managedPolicies } from '../../domain/managed-policies.ts'
+import type { World } from '../../domain/ports.ts'
+import { type Principal, principalArn } from '../../domain/principal.ts'
+import { installation } from '../../domain/records.ts'
+import { operation } from '../operation.ts'
+import { instant, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
+
+/** As IAM user names: one spelling, no case folding, nothing that looks like a path. */
+export const principalName = z.string().regex(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=,.@-')
+
+export const principalFacts = z
+  .object({
+    name: z.string(),
+    principalArn: z.string(),
+    principalId: z.string(),
+    createdAt: instant(),
+    policies: z.array(z.string()),
+    disabled: z.boolean(),
+  })
+  .meta({ id: 'Principal' })
+
+export function describePrincipal(principal: Principal): z.output<typeof principalFacts> {
+  return {
+    name: principal.name,
+    principalArn: principalArn(principal.account, principal.name),
+    principalId: principal.principalId,
+    createdAt: principal.createdAt,
+    policies: [...principal.policies],
+    disabled: principal.disabled,
+  }
+}
+
+export async function findPrincipal(world: Pick<World, 'store'>, account: string, name: string): Promise<Principal> {
+  const principal = await world.store.get('principal', account, name)
+  if (principal === undefined) throw problem('PrincipalNotFound', { mend: 'ListPrincipals shows those there are.' })
+  return principal
+}
+
+async function requirePolicies(world: World, account: string, names: readonly string[]): Promise<void> {
+  for (const name of names)
+    if (!(name in managedPolicies) && (await world.store.get('policy', account, name)) === undefined)
+      throw problem('PolicyNotFound', {
+        message: `There is no policy ${name}.`,
+        mend: `Create it with PutPolicy, or attach a managed one: ${Object.keys(managedPolicies).join(', ')}.`,
+      })
+}
+
+const resource = (input: { readonly name: string }, scope: { readonly account: string }) => principalArn(scope.account, input.name)
+
+export const createPrincipal = operation({
+  name: 'CreatePrincipal',
+  summary: 'Create a user or service that may sign in. It may do nothing until a policy allows it.',
+  group: 'access',
+  rest: 'POST /v1/principals',
+  cli: 'access principal create',
+  key: undefined,
+  resource,
+  input: z.strictObject({ name: principalName, policies: z.array(z.string().max(128)).max(20).default([]) }),
+  output: z.object({ principal: principalFacts }),
+  audit: ['name', 'policies'],
+  async run({ world, scope, now, input, commit }) {
+    if (input.name === 'root') throw problem('InvalidRequest', { member: 'name', message: 'root is the account itself.', mend: 'Choose another name.' })
+    if ((await world.store.get('principal', scope.account, input.name)) !== undefined)
+      throw problem('PrincipalExists', { mend: 'Choose another name.' })
+    await requirePolicies(world, scope.account, input.policies)
+    const principal: Principal = {
+      revision: 1,
+      account: scope.account,
+      name: input.name,
+      principalId: `AIDA${world.random.uuid().replaceAll('-', '').slice(0, 17).toUpperCase()}`,
+      createdAt: now,
+      policies: [...new Set(input.policies)],
+      disabled: false,
+    }
+    await commit([{ put: 'principal', record: principal }])
+    return { principal: describePrincipal(principal) }
+  },
+})
+
+export const listPrincipals = operation({
+  name: 'ListPrincipals',
+  summary: 'List the principals of the account.',
+  group: 'access',
+  rest: 'GET /v1/principals',
+  cli: 'access principal list',
+  key: undefined,
+  input: z.strictObject({ limit: pageLimit, marker: pageMarker }),
+  output: z.object({ principals: z.array(principalFacts), nextMarker }),
+  audit: [],
+  async run({ world, scope, input }) {
+    const page = await world.store.list('principal', {
+      partition: scope.account,
+      limit: input.limit,
+      ...(input.marker === undefined ? {} : { after: input.marker }),
+    })
+    return { principals: page.records.map(describePrincipal), nextMarker: page.next }
+  },
+})
+
+export const updatePrincipal = operation({
+  name: 'UpdatePrincipal',
+  summary: 'Attach and detach policies, or lock a principal out and let it in again. Holds for its next request.',
+  group: 'access',
+  rest: 'PATCH /v1/principals/{name}',
+  cli: 'access principal update',
+  key: undefined,
+  resource,
+  input: z.strictObject({
+    name: principalName,
+    attachPolicies: z.array(z.string().max(128)).max(20).default([]),
+    detachPolicies: z.array(z.string().max(128)).max(20).default([]),
+    disabled: z.boolean().optional(),
+  }),
+  output: z.object({ principal: principalFacts }),
+  audit: ['name', 'attachPolicies', 'detachPolicies', 'disabled'],
+  async run({ world, scope, input, commit }) {
+    const principal = await findPrincipal(world, scope.account, input.name)
+    await requirePolicies(world, scope.account, input.attachPolicies)
+    const policies = [...new Set([...principal.policies, ...input.attachPolicies])].filter(
+      (name) => !input.detachPolicies.includes(name),
+    )
+    const next: Principal = {
+      ...principal,
+      revision: principal.revision + 1,
+      policies,
+      disabled: input.disabled ?? principal.disabled,
+    }
+    await commit([{ put: 'principal', record: next }])
+    return { principal: describePrincipal(next) }
+  },
+})
+
+export const deletePrincipal = operation({
+  name: 'DeletePrincipal',
+  summary: 'Delete a principal and all its credentials.',
+  group: 'access',
+  rest: 'DELETE /v1/principals/{name}',
+  cli: 'access principal delete',
+  key: undefined,
+  resource,
+  input: z.strictObject({ name: principalName }),
+  output: z.object({}),
+  audit: ['name'],
+  async run({ world, scope, caller, input, commit }) {
+    const principal = await findPrincipal(world, scope.account, input.name)
+    if (caller.principalName === input.name)
+      throw problem('Conflict', { message: 'Nobody deletes themselves.', mend: 'Let another administrator do it.' })
+    const { records } = await world.store.list('credential', {
+      partition: installation,
+      index: 'principal',
+      prefix: `${scope.account}/${input.name}/`,
+      limit: 1000,
+    })
+    await commit([
+      { remove: 'principal', record: principal },
+      ...records.map((record) => ({ remove: 'credential', record }) as const),
+    ])
+    return {}
+  },
+})
