@@ -1,0 +1,167 @@
+/**
+ * What the service does by itself. Nothing depends on when it runs: for every caller a key dies, its material expires and
+ * its version rotates at its time, by the clock alone (reading 15). Chores only tidy up afterwards.
+ */
+import { Problem } from './domain/errors.ts'
+import type { Key } from './domain/key.ts'
+import { rotationDue, stateAt } from './domain/lifecycle.ts'
+import type { AuditRecord, Change, World } from './domain/ports.ts'
+import type { Collection } from './domain/records.ts'
+import { partitionOf } from './domain/scope.ts'
+import { formatInstant, type Instant } from './domain/time.ts'
+import { nextKey } from './operations/keys/changed.ts'
+import { withoutMaterial } from './operations/material/delete-key-material.ts'
+import { withDueRotation } from './operations/versions/rotation.ts'
+
+/** So many records are looked at in one go; then requests have their turn. */
+const batch = 50
+/** So many versions or aliases are erased in one transaction. */
+const eraseBatch = 200
+
+/** Everything that is due now. Returns how much was done. */
+export async function doChores(world: World): Promise<number> {
+  const now = world.clock.now()
+  let done = 0
+  for (;;) {
+    const keys = await world.store.due('key', now, batch)
+    let progress = 0
+    for (const key of keys) {
+      if (await undisturbed(() => tidyKey(world, key, now))) progress++
+      await breath()
+    }
+    done += progress
+    if (progress === 0) break
+  }
+  for (const collection of ['wrappingKey', 'importRequest', 'credential'] as const)
+    done += await removeDue(world, collection, now)
+  return done
+}
+
+/** Lets requests that wait be served first. */
+function breath(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
+/** Another process may do the same chore at the same moment: whoever comes second finds it done. */
+async function undisturbed(chore: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await chore()
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'Conflict') return true
+    throw error
+  }
+}
+
+async function tidyKey(world: World, key: Key, now: Instant): Promise<boolean> {
+  if (stateAt(key, now).is === 'Deleted') return eraseKey(world, key, now)
+  if (key.materialExpiresAt !== undefined && now >= key.materialExpiresAt) {
+    const changes = await withoutMaterial(world, key, now)
+    await onRecord(world, 'ExpireKeyMaterial', key, changes, now, { expiredAt: formatInstant(key.materialExpiresAt) })
+    return true
+  }
+  if (rotationDue(key, now)) {
+    await withDueRotation(world, key, now)
+    return true
+  }
+  return false
+}
+
+/**
+ * At its time the key goes, its aliases with it, and its material is erased. First the tombstone, so that nothing that
+ * happens in between revives it; the key's own record goes last, so that a crash only means to go on here.
+ */
+async function eraseKey(world: World, key: Key, now: Instant): Promise<boolean> {
+  const partition = partitionOf(key)
+  const deletedAt = key.state.is === 'PendingDeletion' ? key.state.deleteAt : now
+  let current = key
+  if (key.state.is !== 'Deleted') {
+    current = nextKey(key, { state: { is: 'Deleted', deletedAt } })
+    const tombstone = await world.store.get('tombstone', partition, key.keyId)
+    await onRecord(
+      world,
+      'DeleteKey',
+      key,
+      [
+        { put: 'key', record: current },
+        ...(tombstone === undefined
+          ? ([
+              {
+                put: 'tombstone',
+                record: { account: key.account, region: key.region, revision: 1, keyId: key.keyId, deletedAt },
+              },
+            ] as const)
+          : []),
+      ],
+      now,
+      { deletedAt: formatInstant(deletedAt) },
+    )
+  }
+  const belongings = [
+    ['version', 'number'],
+    ['alias', 'key'],
+    ['wrappingKey', undefined],
+  ] as const
+  for (const [collection, index] of belongings) {
+    for (;;) {
+      const { records } = await world.store.list(collection, {
+        partition,
+        prefix: `${key.keyId}/`,
+        limit: eraseBatch,
+        ...(index === undefined ? {} : { index }),
+      })
+      if (records.length === 0) break
+      await world.store.commit(records.map((record) => ({ remove: collection, record }) as Change))
+      await breath()
+    }
+  }
+  const request = await world.store.get('importRequest', partition, key.keyId)
+  await world.store.commit([
+    { remove: 'key', record: current },
+    ...(request === undefined ? [] : [{ remove: 'importRequest', record: request } as const]),
+  ])
+  return true
+}
+
+async function removeDue(
+  world: World,
+  collection: 'wrappingKey' | 'importRequest' | 'credential',
+  now: Instant,
+): Promise<number> {
+  let done = 0
+  for (;;) {
+    const records = await world.store.due(collection as Collection, now, batch)
+    if (records.length === 0) return done
+    await undisturbed(async () => {
+      await world.store.commit(records.map((record) => ({ remove: collection, record }) as Change))
+      return true
+    })
+    done += records.length
+    await breath()
+  }
+}
+
+async function onRecord(
+  world: World,
+  operation: string,
+  key: Key,
+  changes: readonly Change[],
+  now: Instant,
+  input: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const record: AuditRecord = {
+    time: formatInstant(now),
+    requestId: world.random.uuid(),
+    protocol: 'service',
+    operation,
+    account: key.account,
+    region: key.region,
+    keyId: key.keyId,
+    outcome: 'ok',
+    input,
+  }
+  await world.store.commit(changes, record)
+  await world.audit.append(record)
+  world.store.settled([record.requestId])
+}
