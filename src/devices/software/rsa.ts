@@ -1,0 +1,127 @@
+/** RSA: RSASSA-PSS, RSASSA-PKCS1-v1_5 and RSAES-OAEP (RFC 8017). */
+import { constants, sign as nodeSign, verify as nodeVerify, publicEncrypt } from 'node:crypto'
+import { problem } from '../../domain/errors.ts'
+import type { Signable } from '../../domain/ports.ts'
+import type { EncryptionAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
+import type { KeyPair } from './key-pair.ts'
+import { type Hash, runOpenssl } from './openssl.ts'
+import type { Pool } from './pool.ts'
+import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
+
+type Signature = { readonly rsa: 'PSS' | 'PKCS1'; readonly hash: Hash; readonly digestBytes: number }
+
+const signatures: Readonly<Partial<Record<SigningAlgorithm, Signature>>> = {
+  RSASSA_PSS_SHA_256: { rsa: 'PSS', hash: 'sha256', digestBytes: 32 },
+  RSASSA_PSS_SHA_384: { rsa: 'PSS', hash: 'sha384', digestBytes: 48 },
+  RSASSA_PSS_SHA_512: { rsa: 'PSS', hash: 'sha512', digestBytes: 64 },
+  RSASSA_PKCS1_V1_5_SHA_256: { rsa: 'PKCS1', hash: 'sha256', digestBytes: 32 },
+  RSASSA_PKCS1_V1_5_SHA_384: { rsa: 'PKCS1', hash: 'sha384', digestBytes: 48 },
+  RSASSA_PKCS1_V1_5_SHA_512: { rsa: 'PKCS1', hash: 'sha512', digestBytes: 64 },
+}
+
+function signatureOf(algorithm: SigningAlgorithm, pair: KeyPair): Signature {
+  const found = signatures[algorithm]
+  if (found === undefined) throw algorithmMismatch(algorithm, pair.spec)
+  return found
+}
+
+/** For node:crypto; the salt of PSS is as long as the digest, as both clouds have it. */
+function nodeOptions({ rsa, digestBytes }: Signature) {
+  return rsa === 'PSS'
+    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: digestBytes }
+    : { padding: constants.RSA_PKCS1_PADDING }
+}
+
+/** As long as the modulus. */
+export async function signRsa(
+  pool: Pool,
+  pair: KeyPair,
+  algorithm: SigningAlgorithm,
+  message: Signable,
+): Promise<Uint8Array> {
+  const scheme = signatureOf(algorithm, pair)
+  switch (message.type) {
+    case 'RAW': {
+      const key = { key: pair.privateKey, ...nodeOptions(scheme) }
+      return pool.native<Uint8Array>((done) => nodeSign(scheme.hash, message.message, key, done))
+    }
+    case 'DIGEST': {
+      const input = digestOf(message, algorithm, scheme.digestBytes)
+      return pool.run(pair.native, { call: 'sign', scheme: { rsa: scheme.rsa, hash: scheme.hash }, input })
+    }
+    case 'EXTERNAL_MU':
+      throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')
+  }
+}
+
+/** Without the pool: a verification takes 20 to 90 microseconds. */
+export async function verifyRsa(
+  pair: KeyPair,
+  algorithm: SigningAlgorithm,
+  message: Signable,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const scheme = signatureOf(algorithm, pair)
+  switch (message.type) {
+    case 'RAW':
+      return nodeVerify(scheme.hash, message.message, { key: pair.publicKey, ...nodeOptions(scheme) }, signature)
+    case 'DIGEST': {
+      const input = digestOf(message, algorithm, scheme.digestBytes)
+      const key = pair.native.address
+      return runOpenssl({ call: 'verify', key, scheme: { rsa: scheme.rsa, hash: scheme.hash }, input, signature })
+    }
+    case 'EXTERNAL_MU':
+      throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')
+  }
+}
+
+/** MGF1 runs over the same hash as the label: what both clouds mean, and what Java does not do unless told. */
+const oaepHashes: Readonly<Partial<Record<EncryptionAlgorithm, { readonly hash: Hash; readonly bytes: number }>>> = {
+  RSAES_OAEP_SHA_1: { hash: 'sha1', bytes: 20 },
+  RSAES_OAEP_SHA_256: { hash: 'sha256', bytes: 32 },
+}
+
+function oaepOf(algorithm: EncryptionAlgorithm, pair: KeyPair) {
+  const found = oaepHashes[algorithm]
+  if (found === undefined) throw algorithmMismatch(algorithm, pair.spec)
+  return found
+}
+
+export function modulusBytes(pair: KeyPair): number {
+  return (pair.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8
+}
+
+/** RFC 8017, 7.1.1: the longest message is shorter than the modulus by two hashes and two bytes. */
+export async function encryptRsa(
+  pair: KeyPair,
+  algorithm: EncryptionAlgorithm,
+  plaintext: Uint8Array,
+): Promise<Uint8Array> {
+  const oaep = oaepOf(algorithm, pair)
+  const most = modulusBytes(pair) - 2 * oaep.bytes - 2
+  if (plaintext.length > most) {
+    throw problem('InvalidRequest', {
+      message: `${algorithm} with ${pair.spec} takes at most ${most} bytes, but the plaintext has ${plaintext.length}.`,
+      mend: 'Encrypt the data under a data key, and the data key under this key.',
+      member: 'plaintext',
+    })
+  }
+  return publicEncrypt(
+    { key: pair.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: oaep.hash },
+    plaintext,
+  )
+}
+
+/** Throws `InvalidCiphertext` alike for each way in which it does not open (Manger 2001). */
+export async function decryptRsa(
+  pool: Pool,
+  pair: KeyPair,
+  algorithm: EncryptionAlgorithm,
+  ciphertext: Uint8Array,
+): Promise<Uint8Array> {
+  const { hash: oaep } = oaepOf(algorithm, pair)
+  if (ciphertext.length !== modulusBytes(pair)) throw problem('InvalidCiphertext')
+  const plaintext = await pool.run(pair.native, { call: 'decrypt', scheme: { oaep, mgf1: oaep }, input: ciphertext })
+  if (plaintext === undefined) throw problem('InvalidCiphertext')
+  return plaintext
+}
