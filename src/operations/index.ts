@@ -35,6 +35,7 @@ import { deleteKeyMaterial } from './material/delete-key-material.ts'
 import { getParametersForImport } from './material/get-parameters-for-import.ts'
 import { approveImport, importKeyMaterial } from './material/import-key-material.ts'
 import type { AnyOperation } from './operation.ts'
+import { getKeyUsage } from './usage/get-key-usage.ts'
 import { createKeyVersion } from './versions/create-key-version.ts'
 import { describeKeyVersion } from './versions/describe-key-version.ts'
 import { listKeyVersions } from './versions/list-key-versions.ts'
@@ -83,6 +84,7 @@ export const operations: readonly AnyOperation[] = [
   createKeyVersion,
   rotateKey,
   updateRotationPolicy,
+  getKeyUsage,
   getParametersForImport,
   importKeyMaterial,
   approveImport,

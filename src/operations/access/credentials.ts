@@ -15,7 +15,11 @@ const resource = (input: { readonly principalName: string }, scope: { readonly a
 
 /** What a caller presents, and the record that recognizes it. */
 export type NewToken = { readonly token: string; readonly record: Credential }
-export type NewAccessKey = { readonly accessKeyId: string; readonly secretAccessKey: string; readonly record: Credential }
+export type NewAccessKey = {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly record: Credential
+}
 
 type CredentialWish = {
   readonly account: string
@@ -28,7 +32,13 @@ export function newToken(world: Pick<World, 'random'>, wish: CredentialWish, now
   const token = fixed ?? `kwt_${Buffer.from(world.random.bytes(32)).toString('base64url')}`
   return {
     token,
-    record: credential('token', createHash('sha256').update(token, 'utf8').digest('hex'), `tok-${world.random.uuid()}`, wish, now),
+    record: credential(
+      'token',
+      createHash('sha256').update(token, 'utf8').digest('hex'),
+      `tok-${world.random.uuid()}`,
+      wish,
+      now,
+    ),
   }
 }
 
@@ -95,12 +105,21 @@ async function credentialsOf(world: World, account: string, name: string): Promi
   return records
 }
 
-async function requireRoom(world: World, account: string, name: string, expiresAt: Instant | undefined, now: Instant): Promise<void> {
+async function requireRoom(
+  world: World,
+  account: string,
+  name: string,
+  expiresAt: Instant | undefined,
+  now: Instant,
+): Promise<void> {
   await findPrincipal(world, account, name)
   if (expiresAt !== undefined && expiresAt <= now)
     throw problem('InvalidRequest', { member: 'expiresAt', message: 'expiresAt is in the past.' })
   if ((await credentialsOf(world, account, name)).length >= mostCredentials)
-    throw problem('LimitExceeded', { message: `A principal has at most ${mostCredentials} credentials.`, mend: 'Delete one first.' })
+    throw problem('LimitExceeded', {
+      message: `A principal has at most ${mostCredentials} credentials.`,
+      mend: 'Delete one first.',
+    })
 }
 
 export const createToken = operation({

@@ -20,12 +20,19 @@ export const putPolicy = operation({
   cli: 'access policy put',
   key: undefined,
   resource,
-  input: z.strictObject({ policyName, description: z.string().max(1024).default(''), document: z.string().min(2).max(32_768) }),
+  input: z.strictObject({
+    policyName,
+    description: z.string().max(1024).default(''),
+    document: z.string().min(2).max(32_768),
+  }),
   output: z.object({}),
   audit: ['policyName', 'document'],
   async run({ world, scope, now, input, commit }) {
     if (input.policyName in managedPolicies)
-      throw problem('ResourceExists', { message: `${input.policyName} is a managed policy.`, mend: 'Choose another name.' })
+      throw problem('ResourceExists', {
+        message: `${input.policyName} is a managed policy.`,
+        mend: 'Choose another name.',
+      })
     parsePolicy(input.document, { kind: 'identity', account: scope.account })
     const stored = await world.store.get('policy', scope.account, input.policyName)
     await commit([
@@ -60,10 +67,19 @@ export const getPolicy = operation({
   async run({ world, scope, input }) {
     const managed = managedPolicies[input.policyName]
     if (managed !== undefined)
-      return { policy: { policyName: input.policyName, description: managed.description, document: managed.document, managed: true } }
+      return {
+        policy: {
+          policyName: input.policyName,
+          description: managed.description,
+          document: managed.document,
+          managed: true,
+        },
+      }
     const stored = await world.store.get('policy', scope.account, input.policyName)
     if (stored === undefined) throw problem('PolicyNotFound', { mend: 'ListPolicies shows those there are.' })
-    return { policy: { policyName: stored.name, description: stored.description, document: stored.document, managed: false } }
+    return {
+      policy: { policyName: stored.name, description: stored.description, document: stored.document, managed: false },
+    }
   },
 })
 
@@ -83,7 +99,12 @@ export const listPolicies = operation({
       limit: input.limit,
       ...(input.marker === undefined ? {} : { after: input.marker }),
     })
-    const own = page.records.map(({ name, description, document }) => ({ policyName: name, description, document, managed: false }))
+    const own = page.records.map(({ name, description, document }) => ({
+      policyName: name,
+      description,
+      document,
+      managed: false,
+    }))
     const managed = Object.entries(managedPolicies).map(([name, { description, document }]) => ({
       policyName: name,
       description,
@@ -110,10 +131,17 @@ export const deletePolicy = operation({
     if (stored === undefined) throw problem('PolicyNotFound', { mend: 'ListPolicies shows those there are.' })
     let after: string | undefined
     do {
-      const page = await world.store.list('principal', { partition: scope.account, limit: 1000, ...(after === undefined ? {} : { after }) })
+      const page = await world.store.list('principal', {
+        partition: scope.account,
+        limit: 1000,
+        ...(after === undefined ? {} : { after }),
+      })
       const holder = page.records.find(({ policies }) => policies.includes(input.policyName))
       if (holder !== undefined)
-        throw problem('Conflict', { message: `The policy is attached to ${holder.name}.`, mend: 'Detach it first with UpdatePrincipal.' })
+        throw problem('Conflict', {
+          message: `The policy is attached to ${holder.name}.`,
+          mend: 'Detach it first with UpdatePrincipal.',
+        })
       after = page.next
     } while (after !== undefined)
     await commit([{ remove: 'policy', record: stored }])

@@ -8,7 +8,9 @@ import { operation } from '../operation.ts'
 import { instant, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
 
 /** As IAM user names: one spelling, no case folding, nothing that looks like a path. */
-export const principalName = z.string().regex(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=,.@-')
+export const principalName = z
+  .string()
+  .regex(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=,.@-')
 
 export const principalFacts = z
   .object({
@@ -47,7 +49,8 @@ async function requirePolicies(world: World, account: string, names: readonly st
       })
 }
 
-const resource = (input: { readonly name: string }, scope: { readonly account: string }) => principalArn(scope.account, input.name)
+const resource = (input: { readonly name: string }, scope: { readonly account: string }) =>
+  principalArn(scope.account, input.name)
 
 export const createPrincipal = operation({
   name: 'CreatePrincipal',
@@ -61,7 +64,12 @@ export const createPrincipal = operation({
   output: z.object({ principal: principalFacts }),
   audit: ['name', 'policies'],
   async run({ world, scope, now, input, commit }) {
-    if (input.name === 'root') throw problem('InvalidRequest', { member: 'name', message: 'root is the account itself.', mend: 'Choose another name.' })
+    if (input.name === 'root')
+      throw problem('InvalidRequest', {
+        member: 'name',
+        message: 'root is the account itself.',
+        mend: 'Choose another name.',
+      })
     if ((await world.store.get('principal', scope.account, input.name)) !== undefined)
       throw problem('PrincipalExists', { mend: 'Choose another name.' })
     await requirePolicies(world, scope.account, input.policies)

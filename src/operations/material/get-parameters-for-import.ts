@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
 import type { MaterialBinding, WrappingKey } from '../../domain/key.ts'
-import { operation } from '../operation.ts'
-import { deviceOf } from '../material.ts'
-import { bytes, instant, keyRef } from '../shapes.ts'
 import { pem } from '../cryptography/get-public-key.ts'
+import { deviceOf } from '../material.ts'
+import { operation } from '../operation.ts'
+import { bytes, instant, keyRef } from '../shapes.ts'
 import { external } from './external.ts'
 import { hashOf, importTokenMs, sealImportToken } from './import-token.ts'
 
@@ -20,7 +20,8 @@ export const wrappingAlgorithm = z.enum([
 
 export const getParametersForImport = operation({
   name: 'GetParametersForImport',
-  summary: 'A public key to wrap key material with, and the token to import it. Both are new each time, and valid for 24 hours.',
+  summary:
+    'A public key to wrap key material with, and the token to import it. Both are new each time, and valid for 24 hours.',
   group: 'material',
   rest: 'POST /v1/keys/{keyId}/import-parameters',
   cli: 'import params',

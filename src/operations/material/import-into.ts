@@ -29,10 +29,17 @@ export async function importInto(
       mend: 'Get parameters for this key, and wrap the material with their public key.',
     })
   if (wanted.materialExpiresAt !== undefined && wanted.materialExpiresAt <= now)
-    throw problem('InvalidRequest', { member: 'materialExpiresAt', message: 'materialExpiresAt is in the past.', mend: 'Leave it out for material that never expires.' })
+    throw problem('InvalidRequest', {
+      member: 'materialExpiresAt',
+      message: 'materialExpiresAt is in the past.',
+      mend: 'Leave it out for material that never expires.',
+    })
   const wrappingKey = await world.store.get('wrappingKey', partitionOf(key), `${key.keyId}/${token.wrappingKeyId}`)
   if (wrappingKey === undefined || now >= wrappingKey.expiresAt)
-    throw problem('ExpiredImportToken', { member: 'importToken', mend: 'Get new parameters with GetParametersForImport.' })
+    throw problem('ExpiredImportToken', {
+      member: 'importToken',
+      mend: 'Get new parameters with GetParametersForImport.',
+    })
 
   const stored =
     key.currentVersionId === undefined

@@ -45,12 +45,22 @@ export const importKeyMaterial = operation({
         expiresAt: token.expiresAt,
       }
       await commit([{ put: 'importRequest', record: request }])
-      return { keyId: key.keyId, status: 'PendingApproval' as const, keyVersionId: undefined, materialExpiresAt: input.materialExpiresAt }
+      return {
+        keyId: key.keyId,
+        status: 'PendingApproval' as const,
+        keyVersionId: undefined,
+        materialExpiresAt: input.materialExpiresAt,
+      }
     }
     const { versionId, changes } = await importInto(world, key, { ...input, token }, now)
     note({ keyVersionId: versionId })
     await commit(changes)
-    return { keyId: key.keyId, status: 'Imported' as const, keyVersionId: versionId, materialExpiresAt: input.materialExpiresAt }
+    return {
+      keyId: key.keyId,
+      status: 'Imported' as const,
+      keyVersionId: versionId,
+      materialExpiresAt: input.materialExpiresAt,
+    }
   },
 })
 
@@ -67,7 +77,10 @@ export const approveImport = operation({
   async run({ world, caller, key, now, commit, note }) {
     const request = await world.store.get('importRequest', partitionOf(key), key.keyId)
     if (request === undefined || now >= request.expiresAt)
-      throw problem('ResourceNotFound', { message: 'No import waits for approval.', mend: 'Somebody must call ImportKeyMaterial first.' })
+      throw problem('ResourceNotFound', {
+        message: 'No import waits for approval.',
+        mend: 'Somebody must call ImportKeyMaterial first.',
+      })
     if (request.requestedBy === caller.principalArn)
       throw problem('ApprovalRequired', {
         message: 'Whoever asked for an import cannot approve it.',

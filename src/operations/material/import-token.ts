@@ -7,7 +7,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
 import type { Sealer, WrappingAlgorithm } from '../../domain/ports.ts'
 import type { Scope } from '../../domain/scope.ts'
-import { type Instant, hourMs } from '../../domain/time.ts'
+import { hourMs, type Instant } from '../../domain/time.ts'
 
 /** R9. */
 export const importTokenMs = 24 * hourMs
@@ -50,5 +50,7 @@ export function openImportToken(sealer: Sealer, sealed: Uint8Array, now: Instant
 }
 
 function tagOf(sealer: Sealer, content: Uint8Array): Uint8Array {
-  return createHmac('sha256', sealer.derive(['import-token'])).update(content).digest()
+  return createHmac('sha256', sealer.derive(['import-token']))
+    .update(content)
+    .digest()
 }
