@@ -1,0 +1,258 @@
+/**
+ * The settings of the service: from the environment, else from a YAML file, else the default. An unknown setting refuses
+ * the start: a misspelt one must never mean a weaker default. The table in docs/operating/settings.md is made from this.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parse } from 'yaml'
+import { problem } from './domain/errors.ts'
+import { accountPattern, regionPattern } from './domain/scope.ts'
+
+type Setting<T> = {
+  /** In the file; in the environment `KEYWARD_` and the same in capitals. */
+  readonly name: string
+  readonly summary: string
+  readonly fallback: T | ((data: string) => T)
+  readonly read: (text: string) => T
+}
+
+const text = (value: string) => value
+const path = (value: string) => resolve(value)
+const port = (value: string) => {
+  const number = Number(value)
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new Error('must be a port number, 0 to 65535')
+  return number
+}
+const flag = (value: string) => {
+  if (value === 'true' || value === '1') return true
+  if (value === 'false' || value === '0') return false
+  throw new Error('must be true or false')
+}
+const optional =
+  <T>(read: (value: string) => T) =>
+  (value: string): T | undefined =>
+    value === '' ? undefined : read(value)
+const matching = (pattern: RegExp, words: string) => (value: string) => {
+  if (!pattern.test(value)) throw new Error(words)
+  return value
+}
+const oneOf =
+  <T extends string>(...values: readonly T[]) =>
+  (value: string): T => {
+    if (!values.includes(value as T)) throw new Error(`must be one of ${values.join(', ')}`)
+    return value as T
+  }
+const whole = (min: number, max: number) => (value: string) => {
+  const number = Number(value)
+  if (!Number.isInteger(number) || number < min || number > max)
+    throw new Error(`must be a whole number, ${min} to ${max}`)
+  return number
+}
+const setting = <T>(
+  name: string,
+  summary: string,
+  fallback: Setting<T>['fallback'],
+  read: Setting<T>['read'],
+): Setting<T> => ({
+  name,
+  summary,
+  fallback,
+  read,
+})
+
+export const settings = {
+  data: setting('data', 'Folder for everything the service keeps.', () => resolve('data'), path),
+  httpsHost: setting('https_host', 'Address of the HTTPS listener.', '0.0.0.0', text),
+  httpsPort: setting('https_port', 'Port of the HTTPS listener.', 8443, port),
+  httpPort: setting('http_port', 'Port of the plain HTTP listener, on loopback only.', 8480, port),
+  tlsCert: setting<string | undefined>(
+    'tls_cert',
+    'PEM certificate chain; without it one is made on first start.',
+    undefined,
+    optional(path),
+  ),
+  tlsKey: setting<string | undefined>('tls_key', 'PEM private key of the certificate.', undefined, optional(path)),
+  account: setting<string | undefined>(
+    'account',
+    'Number of the operator account, made on first start; random without it.',
+    undefined,
+    optional(matching(accountPattern, 'must be 12 to 16 digits')),
+  ),
+  region: setting(
+    'region',
+    'Region of requests that name none.',
+    'local',
+    matching(regionPattern, 'must be lower-case letters, digits and hyphens'),
+  ),
+  store: setting(
+    'store',
+    'Where metadata lies: sqlite, memory (lost at the end), or a postgres:// URL.',
+    'sqlite',
+    text,
+  ),
+  rootCiphertext: setting(
+    'root_ciphertext',
+    'Root key, place 1: folder of its public-key ciphertext.',
+    (data: string) => join(data, 'custody', 'root-ciphertext'),
+    path,
+  ),
+  rootPrivateKey: setting(
+    'root_private_key',
+    'Root key, place 2: folder of the encrypted private key that opens place 1.',
+    (data: string) => join(data, 'custody', 'private-key'),
+    path,
+  ),
+  rootUnlockKey: setting(
+    'root_unlock_key',
+    'Root key, place 3: folder or file of the symmetric key that opens place 2. Best on another volume, or a credential.',
+    (data: string) => join(data, 'custody', 'unlock-key'),
+    path,
+  ),
+  rootPassphraseFile: setting<string | undefined>(
+    'root_passphrase_file',
+    'File with a passphrase that takes the place of place 3 (argon2id).',
+    undefined,
+    optional(path),
+  ),
+  auditName: setting(
+    'audit_name',
+    'Name of the audit log, as it stands in its checkpoints.',
+    'keyward',
+    matching(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'must be lower-case letters, digits, dots and hyphens'),
+  ),
+  cachedRecords: setting('cached_records', 'How many records are kept in memory.', 20_000, whole(100, 10_000_000)),
+  metricsForAll: setting('metrics_for_all', 'Let other machines than this one read /metrics.', false, flag),
+  logLevel: setting(
+    'log_level',
+    'How much is logged: trace, debug, info, warn, error.',
+    'info',
+    oneOf('trace', 'debug', 'info', 'warn', 'error'),
+  ),
+  choreSeconds: setting(
+    'chore_seconds',
+    'Seconds between two rounds of chores. Nothing depends on them being quick.',
+    10,
+    whole(1, 3600),
+  ),
+  hsmModule: setting<string | undefined>(
+    'hsm_module',
+    'PKCS#11 library of the hardware protection level.',
+    undefined,
+    optional(path),
+  ),
+  hsmVendor: setting<string | undefined>(
+    'hsm_vendor',
+    'Row of src/devices/pkcs11/vendors.ts for that library.',
+    undefined,
+    optional(text),
+  ),
+  hsmTokenLabel: setting<string | undefined>('hsm_token_label', 'Label of the token.', undefined, optional(text)),
+  hsmPinFile: setting<string | undefined>(
+    'hsm_pin_file',
+    'File with the PIN of the token (a systemd credential is one).',
+    undefined,
+    optional(path),
+  ),
+  hsmRootKey: setting(
+    'hsm_root_key',
+    'Label of the root key in the token: its index, all that is kept of it.',
+    'keyward-root',
+    text,
+  ),
+} as const
+
+type Settings = typeof settings
+export type Config = { readonly [Name in keyof Settings]: Settings[Name] extends Setting<infer T> ? T : never }
+
+/** Of the environment, names that the service does not read itself: those of the CLI, and of dev mode. */
+const otherNames: ReadonlySet<string> = new Set([
+  'KEYWARD_CONFIG',
+  'KEYWARD_ADDR',
+  'KEYWARD_TOKEN',
+  'KEYWARD_TOKEN_FILE',
+  'KEYWARD_PROFILE',
+  'KEYWARD_CACERT',
+  'KEYWARD_FORMAT',
+  'KEYWARD_DEV_TOKEN',
+  'KEYWARD_DEV_ACCESS_KEY_ID',
+  'KEYWARD_DEV_SECRET_ACCESS_KEY',
+  'KEYWARD_TEST_STRICT',
+])
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const variableOf = (name: string) => `KEYWARD_${name.toUpperCase()}`
+
+/** Throws `InvalidRequest` with the setting, where it came from, and the mend. */
+export function loadConfig(environment: Environment, overrides: Partial<Config> = {}): Config {
+  const all = Object.entries(settings) as [keyof Settings, Setting<unknown>][]
+  const known = new Set([...all.map(([, { name }]) => variableOf(name)), ...otherNames])
+  for (const name of Object.keys(environment))
+    if (name.startsWith('KEYWARD_') && !known.has(name))
+      throw refusal(`${name} in the environment is no setting of Keyward.`, nearest(name, [...known]))
+  const file = fileSettings(environment)
+  const names = all.map(([, { name }]) => name)
+  for (const name of Object.keys(file.values))
+    if (!names.includes(name)) throw refusal(`${name} in ${file.path} is no setting of Keyward.`, nearest(name, names))
+
+  const result: Record<string, unknown> = {}
+  for (const [member, { name, fallback, read }] of all) {
+    const fromEnvironment = environment[variableOf(name)]
+    const given = fromEnvironment ?? file.values[name]
+    if (member in overrides) result[member] = overrides[member]
+    else if (given === undefined)
+      result[member] =
+        typeof fallback === 'function' ? (fallback as (data: string) => unknown)(result.data as string) : fallback
+    else {
+      try {
+        result[member] = read(String(given))
+      } catch (error) {
+        const where = fromEnvironment === undefined ? `${name} in ${file.path}` : variableOf(name)
+        throw refusal(`${where} ${(error as Error).message}.`, 'Mend it and start again.')
+      }
+    }
+  }
+  return result as Config
+}
+
+function fileSettings(environment: Environment): {
+  readonly path: string
+  readonly values: Readonly<Record<string, unknown>>
+} {
+  const named = environment.KEYWARD_CONFIG
+  const path = resolve(named ?? 'keyward.yaml')
+  if (!existsSync(path)) {
+    if (named !== undefined) throw refusal(`There is no file ${path}, which KEYWARD_CONFIG names.`, 'Mend the name.')
+    return { path, values: {} }
+  }
+  let values: unknown
+  try {
+    values = parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw refusal(`${path} is not YAML: ${(error as Error).message}`, 'Mend the file.')
+  }
+  if (values === null || values === undefined) return { path, values: {} }
+  if (typeof values !== 'object' || Array.isArray(values))
+    throw refusal(`${path} must be a map of settings.`, 'Write name: value, a line each.')
+  return { path, values: values as Record<string, unknown> }
+}
+
+function refusal(message: string, mend: string) {
+  return problem('InvalidRequest', { message, mend })
+}
+
+/** The name with the most letters in common at its beginning. */
+function nearest(name: string, names: readonly string[]): string {
+  const shared = (other: string) => {
+    let length = 0
+    while (length < name.length && name[length] === other[length]) length++
+    return length
+  }
+  const best = names.toSorted((left, right) => shared(right) - shared(left))[0]
+  return `Did you mean ${best}? keyward settings lists them all.`
+}
+
+/** The process's own environment, read in this one place. */
+export function processEnvironment(): Environment {
+  return process.env
+}
