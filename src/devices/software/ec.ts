@@ -3,7 +3,7 @@ import { createPublicKey, diffieHellman, type KeyObject, sign as nodeSign, verif
 import type { Signable } from '../../domain/ports.ts'
 import type { SigningAlgorithm } from '../../domain/specs.ts'
 import { curvePoint, invalidPeer } from './curve-point.ts'
-import type { EcSpec, KeyPair } from './key-pair.ts'
+import type { EcSpec, KeyPair, PublicHalf } from './key-pair.ts'
 import { type Hash, runOpenssl } from './openssl.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
@@ -23,9 +23,9 @@ const curves: Readonly<Record<EcSpec, CurveFacts>> = {
   EC_SECP256K1: { algorithm: 'ECDSA_SHA_256', hash: 'sha256', digestBytes: 32, quick: false },
 }
 
-function curveOf(pair: KeyPair, algorithm: SigningAlgorithm): CurveFacts {
-  const facts = curves[pair.spec as EcSpec]
-  if (facts.algorithm !== algorithm) throw algorithmMismatch(algorithm, pair.spec)
+function curveOf(key: PublicHalf, algorithm: SigningAlgorithm): CurveFacts {
+  const facts = curves[key.spec as EcSpec]
+  if (facts.algorithm !== algorithm) throw algorithmMismatch(algorithm, key.spec)
   return facts
 }
 
@@ -53,20 +53,20 @@ export async function signEc(
 /** OpenSSL writes the signature anew from what it read and compares: another encoding of r and s is not valid. */
 export async function verifyEc(
   pool: Pool,
-  pair: KeyPair,
+  key: PublicHalf,
   algorithm: SigningAlgorithm,
   message: Signable,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const { hash, digestBytes, quick } = curveOf(pair, algorithm)
+  const { hash, digestBytes, quick } = curveOf(key, algorithm)
   switch (message.type) {
     case 'RAW':
-      if (quick) return nodeVerify(hash, message.message, pair.publicKey, signature)
-      return pool.native<boolean>((done) => nodeVerify(hash, message.message, pair.publicKey, signature, done))
+      if (quick) return nodeVerify(hash, message.message, key.publicKey, signature)
+      return pool.native<boolean>((done) => nodeVerify(hash, message.message, key.publicKey, signature, done))
     case 'DIGEST': {
       const input = digestOf(message, algorithm, digestBytes)
       const job = { call: 'verify', scheme: 'DIGEST', input, signature } as const
-      return quick ? runOpenssl({ ...job, key: pair.native.address }) : pool.run(pair.native, job)
+      return quick ? runOpenssl({ ...job, key: key.native.address }) : pool.run(key.native, job)
     }
     case 'EXTERNAL_MU':
       throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')

@@ -81,42 +81,66 @@ export async function generatePair(pool: Pool, spec: PairSpec): Promise<Required
   return { material: new Unsealed(privateKey), publicKey }
 }
 
-/** Holds the keys open in node:crypto and, where an algorithm asks for it, in OpenSSL. Free of plain bytes. */
-export class KeyPair {
+/** The half that verifies and encrypts, open in node:crypto and, where an algorithm asks for it, in OpenSSL. */
+export class PublicHalf {
   readonly spec: PairSpec
-  readonly privateKey: KeyObject
   readonly publicKey: KeyObject
   #native: NativeKey | undefined
 
-  constructor(spec: PairSpec, privateKey: KeyObject) {
+  constructor(spec: PairSpec, publicKey: KeyObject) {
     this.spec = spec
-    this.privateKey = privateKey
-    this.publicKey = createPublicKey(privateKey)
+    this.publicKey = publicKey
   }
 
   get native(): NativeKey {
-    this.#native ??= this.#open()
+    this.#native ??= this.openNative()
     return this.#native
   }
 
-  #open(): NativeKey {
-    const pkcs8 = this.exportPrivateKey()
-    try {
-      return pkcs8.use((bytes) => new NativeKey(bytes))
-    } finally {
-      pkcs8.wipe()
-    }
-  }
-
-  /** PKCS#8 DER; the caller wipes it. */
-  exportPrivateKey(): Unsealed {
-    return new Unsealed(this.privateKey.export({ format: 'der', type: 'pkcs8' }))
+  protected openNative(): NativeKey {
+    return new NativeKey('public', this.exportPublicKey())
   }
 
   /** SubjectPublicKeyInfo DER. */
   exportPublicKey(): Uint8Array {
     return this.publicKey.export({ format: 'der', type: 'spki' })
   }
+}
+
+/** Both halves. Free of plain bytes: they are in OpenSSL's memory. */
+export class KeyPair extends PublicHalf {
+  readonly privateKey: KeyObject
+
+  constructor(spec: PairSpec, privateKey: KeyObject) {
+    super(spec, createPublicKey(privateKey))
+    this.privateKey = privateKey
+  }
+
+  protected override openNative(): NativeKey {
+    const pkcs8 = this.exportPrivateKey()
+    try {
+      return pkcs8.use((bytes) => new NativeKey('private', bytes))
+    } finally {
+      pkcs8.wipe()
+    }
+  }
+
+  /** PKCS#8 DER in the one encoding that OpenSSL writes. */
+  exportPrivateKey(): Unsealed {
+    return new Unsealed(this.privateKey.export({ format: 'der', type: 'pkcs8' }))
+  }
+}
+
+/** Opens SubjectPublicKeyInfo DER. Throws a Problem `InvalidPublicKey` where it is not of the spec. */
+export function openPublicHalf(spec: PairSpec, publicKey: Uint8Array): PublicHalf {
+  let opened: KeyObject
+  try {
+    opened = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' })
+  } catch (cause) {
+    throw problem('InvalidPublicKey', { cause })
+  }
+  if (!isOf(spec, opened)) throw problem('InvalidPublicKey', { message: `The public key is not one of spec ${spec}.` })
+  return new PublicHalf(spec, opened)
 }
 
 /** Opens PKCS#8 DER that this module wrote. Anything else under our own seal is a Problem `Internal`. */
@@ -144,7 +168,8 @@ function isOf(spec: PairSpec, key: KeyObject): boolean {
   const { opensAs, options, curve } = facts[spec]
   const details = key.asymmetricKeyDetails ?? {}
   // node:crypto has no name for SM2 keys, so the curve is read off the public half.
-  if (spec === 'SM2' && curvePoint(spec, new KeyPair(spec, key).exportPublicKey()) === undefined) return false
+  const half = key.type === 'private' ? createPublicKey(key) : key
+  if (spec === 'SM2' && curvePoint(spec, half.export({ format: 'der', type: 'spki' })) === undefined) return false
   return (
     (key.asymmetricKeyType as string | undefined) === opensAs &&
     details.namedCurve === curve &&

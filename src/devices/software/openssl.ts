@@ -33,6 +33,7 @@ const definitions = {
   ERR_get_error: { arguments: [], return: 'u64' },
   ERR_clear_error: { arguments: [], return: 'void' },
   ERR_error_string_n: { arguments: ['u64', 'pointer', 'u64'], return: 'void' },
+  d2i_PUBKEY: { arguments: ['pointer', 'pointer', 'i64'], return: 'pointer' },
   d2i_AutoPrivateKey: { arguments: ['pointer', 'pointer', 'i64'], return: 'pointer' },
   EVP_PKEY_free: { arguments: ['pointer'], return: 'void' },
   EVP_PKEY_get_size: { arguments: ['pointer'], return: 'i32' },
@@ -130,17 +131,18 @@ function must(call: string, returned: number): void {
 /** EVP_PKEY objects are reference counted; this frees ours when the last NativeKey of that address is gone. */
 const freed = new FinalizationRegistry<bigint>((address) => openssl().functions.EVP_PKEY_free(address))
 
-/** A private key inside OpenSSL's own memory, which OpenSSL wipes when it frees it. Keep it while its address is in use. */
+/** A key inside OpenSSL's own memory, which OpenSSL wipes when it frees it. Keep it while its address is in use. */
 export class NativeKey {
   readonly address: bigint
 
-  /** From PKCS#8 DER, which the caller wipes. Throws OpensslFailure where OpenSSL does not read it. */
-  constructor(pkcs8: Uint8Array) {
+  /** From DER: PKCS#8, which the caller wipes, or SubjectPublicKeyInfo. Throws OpensslFailure where it is neither. */
+  constructor(half: 'private' | 'public', der: Uint8Array) {
     const { functions, getRawPointer } = openssl()
+    const call = half === 'private' ? 'd2i_AutoPrivateKey' : 'd2i_PUBKEY'
     // d2i reads through a pointer to a pointer; both buffers stay referenced, and so in place, until it returns.
-    const cursor = new BigUint64Array([getRawPointer(pkcs8)])
-    this.address = functions.d2i_AutoPrivateKey(0n, cursor, BigInt(pkcs8.length))
-    if (this.address === 0n) throw failure('d2i_AutoPrivateKey')
+    const cursor = new BigUint64Array([getRawPointer(der)])
+    this.address = functions[call](0n, cursor, BigInt(der.length))
+    if (this.address === 0n) throw failure(call)
     freed.register(this, this.address)
     functions.ERR_clear_error()
   }

@@ -3,7 +3,7 @@ import { decapsulate, encapsulate, sign as nodeSign, verify as nodeVerify } from
 import { problem } from '../../domain/errors.ts'
 import type { Signable } from '../../domain/ports.ts'
 import type { SigningAlgorithm } from '../../domain/specs.ts'
-import type { KeyPair, MlKemSpec } from './key-pair.ts'
+import type { KeyPair, MlKemSpec, PublicHalf } from './key-pair.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, messageTypeMismatch } from './signable.ts'
 
@@ -22,20 +22,20 @@ export async function signMlDsa(
 
 export async function verifyMlDsa(
   pool: Pool,
-  pair: KeyPair,
+  key: PublicHalf,
   algorithm: SigningAlgorithm,
   message: Signable,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const input = signed(pair, algorithm, message)
+  const input = signed(key, algorithm, message)
   if (message.type === 'EXTERNAL_MU') {
-    return pool.run(pair.native, { call: 'verify', scheme: 'ML_DSA_MU', input, signature })
+    return pool.run(key.native, { call: 'verify', scheme: 'ML_DSA_MU', input, signature })
   }
-  return pool.native<boolean>((done) => nodeVerify(null, input, pair.publicKey, signature, done))
+  return pool.native<boolean>((done) => nodeVerify(null, input, key.publicKey, signature, done))
 }
 
-function signed(pair: KeyPair, algorithm: SigningAlgorithm, message: Signable): Uint8Array {
-  if (algorithm !== 'ML_DSA_SHAKE_256') throw algorithmMismatch(algorithm, pair.spec)
+function signed(key: PublicHalf, algorithm: SigningAlgorithm, message: Signable): Uint8Array {
+  if (algorithm !== 'ML_DSA_SHAKE_256') throw algorithmMismatch(algorithm, key.spec)
   switch (message.type) {
     case 'RAW':
       return message.message
@@ -52,9 +52,9 @@ const ciphertextBytes: Readonly<Record<MlKemSpec, number>> = { ML_KEM_512: 768, 
 
 /** Without the pool, as the opposite direction: 30 to 80 microseconds. The secret has 32 bytes. */
 export async function encapsulateMlKem(
-  pair: KeyPair,
+  key: PublicHalf,
 ): Promise<{ readonly ciphertext: Uint8Array; readonly sharedSecret: Uint8Array }> {
-  const { ciphertext, sharedKey } = encapsulate(pair.publicKey)
+  const { ciphertext, sharedKey } = encapsulate(key.publicKey)
   return { ciphertext, sharedSecret: sharedKey }
 }
 

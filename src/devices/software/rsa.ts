@@ -3,7 +3,7 @@ import { constants, sign as nodeSign, verify as nodeVerify, publicEncrypt } from
 import { problem } from '../../domain/errors.ts'
 import type { Signable } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
-import type { KeyPair } from './key-pair.ts'
+import type { KeyPair, PublicHalf } from './key-pair.ts'
 import { type Hash, runOpenssl } from './openssl.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
@@ -19,9 +19,9 @@ const signatures: Readonly<Partial<Record<SigningAlgorithm, Signature>>> = {
   RSASSA_PKCS1_V1_5_SHA_512: { rsa: 'PKCS1', hash: 'sha512', digestBytes: 64 },
 }
 
-function signatureOf(algorithm: SigningAlgorithm, pair: KeyPair): Signature {
+function signatureOf(algorithm: SigningAlgorithm, key: PublicHalf): Signature {
   const found = signatures[algorithm]
-  if (found === undefined) throw algorithmMismatch(algorithm, pair.spec)
+  if (found === undefined) throw algorithmMismatch(algorithm, key.spec)
   return found
 }
 
@@ -56,19 +56,19 @@ export async function signRsa(
 
 /** Without the pool: a verification takes 20 to 90 microseconds. */
 export async function verifyRsa(
-  pair: KeyPair,
+  key: PublicHalf,
   algorithm: SigningAlgorithm,
   message: Signable,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const scheme = signatureOf(algorithm, pair)
+  const scheme = signatureOf(algorithm, key)
   switch (message.type) {
     case 'RAW':
-      return nodeVerify(scheme.hash, message.message, { key: pair.publicKey, ...nodeOptions(scheme) }, signature)
+      return nodeVerify(scheme.hash, message.message, { key: key.publicKey, ...nodeOptions(scheme) }, signature)
     case 'DIGEST': {
       const input = digestOf(message, algorithm, scheme.digestBytes)
-      const key = pair.native.address
-      return runOpenssl({ call: 'verify', key, scheme: { rsa: scheme.rsa, hash: scheme.hash }, input, signature })
+      const { rsa, hash } = scheme
+      return runOpenssl({ call: 'verify', key: key.native.address, scheme: { rsa, hash }, input, signature })
     }
     case 'EXTERNAL_MU':
       throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')
@@ -81,33 +81,33 @@ const oaepHashes: Readonly<Partial<Record<EncryptionAlgorithm, { readonly hash: 
   RSAES_OAEP_SHA_256: { hash: 'sha256', bytes: 32 },
 }
 
-function oaepOf(algorithm: EncryptionAlgorithm, pair: KeyPair) {
+function oaepOf(algorithm: EncryptionAlgorithm, key: PublicHalf) {
   const found = oaepHashes[algorithm]
-  if (found === undefined) throw algorithmMismatch(algorithm, pair.spec)
+  if (found === undefined) throw algorithmMismatch(algorithm, key.spec)
   return found
 }
 
-export function modulusBytes(pair: KeyPair): number {
-  return (pair.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8
+export function modulusBytes(key: PublicHalf): number {
+  return (key.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8
 }
 
 /** RFC 8017, 7.1.1: the longest message is shorter than the modulus by two hashes and two bytes. */
 export async function encryptRsa(
-  pair: KeyPair,
+  key: PublicHalf,
   algorithm: EncryptionAlgorithm,
   plaintext: Uint8Array,
 ): Promise<Uint8Array> {
-  const oaep = oaepOf(algorithm, pair)
-  const most = modulusBytes(pair) - 2 * oaep.bytes - 2
+  const oaep = oaepOf(algorithm, key)
+  const most = modulusBytes(key) - 2 * oaep.bytes - 2
   if (plaintext.length > most) {
     throw problem('InvalidRequest', {
-      message: `${algorithm} with ${pair.spec} takes at most ${most} bytes, but the plaintext has ${plaintext.length}.`,
+      message: `${algorithm} with ${key.spec} takes at most ${most} bytes, but the plaintext has ${plaintext.length}.`,
       mend: 'Encrypt the data under a data key, and the data key under this key.',
       member: 'plaintext',
     })
   }
   return publicEncrypt(
-    { key: pair.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: oaep.hash },
+    { key: key.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: oaep.hash },
     plaintext,
   )
 }

@@ -9,7 +9,7 @@ import type { Signable, SignOptions } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
 import { derTag, readSequence, readUnsigned } from './asn1.ts'
 import { curvePoint, invalidPeer } from './curve-point.ts'
-import type { KeyPair } from './key-pair.ts'
+import type { KeyPair, PublicHalf } from './key-pair.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
 
@@ -33,17 +33,17 @@ const fieldPrime = Buffer.from('fffffffeffffffffffffffffffffffffffffffff00000000
 const sm3Bytes = 32
 const coordinateBytes = 32
 
-const defaultZ = new WeakMap<KeyPair, Uint8Array>()
+const defaultZ = new WeakMap<PublicHalf, Uint8Array>()
 
 /** GB/T 32918.2, 5.5: Z_A = SM3(ENTL_A || ID_A || a || b || G || the public key). */
-function signerHash(pair: KeyPair, signerId: Uint8Array | undefined): Uint8Array {
-  if (signerId !== undefined) return hashSigner(pair, signerId)
-  const known = defaultZ.get(pair) ?? hashSigner(pair, defaultSignerId)
-  defaultZ.set(pair, known)
+function signerHash(key: PublicHalf, signerId: Uint8Array | undefined): Uint8Array {
+  if (signerId !== undefined) return hashSigner(key, signerId)
+  const known = defaultZ.get(key) ?? hashSigner(key, defaultSignerId)
+  defaultZ.set(key, known)
   return known
 }
 
-function hashSigner(pair: KeyPair, signerId: Uint8Array): Uint8Array {
+function hashSigner(key: PublicHalf, signerId: Uint8Array): Uint8Array {
   if (signerId.length > longestSignerId) {
     throw problem('InvalidRequest', {
       message: `A signer id has at most ${longestSignerId} bytes.`,
@@ -52,17 +52,17 @@ function hashSigner(pair: KeyPair, signerId: Uint8Array): Uint8Array {
   }
   const bits = Buffer.alloc(2)
   bits.writeUInt16BE(8 * signerId.length)
-  const point = curvePoint('SM2', pair.exportPublicKey())
+  const point = curvePoint('SM2', key.exportPublicKey())
   if (point === undefined) throw problem('Internal', { message: 'An SM2 key pair has no point on the SM2 curve.' })
   return hash('sm3', Buffer.concat([bits, signerId, curveParameters, point.subarray(1)]), 'buffer')
 }
 
 /** What is signed: e = SM3(Z_A || M) over a message; a digest is e itself, the caller has seen to Z_A. */
-function signed(pair: KeyPair, algorithm: SigningAlgorithm, message: Signable, options: SignOptions): Uint8Array {
-  if (algorithm !== 'SM2DSA') throw algorithmMismatch(algorithm, pair.spec)
+function signed(key: PublicHalf, algorithm: SigningAlgorithm, message: Signable, options: SignOptions): Uint8Array {
+  if (algorithm !== 'SM2DSA') throw algorithmMismatch(algorithm, key.spec)
   switch (message.type) {
     case 'RAW':
-      return hash('sm3', Buffer.concat([signerHash(pair, options.signerId), message.message]), 'buffer')
+      return hash('sm3', Buffer.concat([signerHash(key, options.signerId), message.message]), 'buffer')
     case 'DIGEST':
       return digestOf(message, algorithm, sm3Bytes)
     case 'EXTERNAL_MU':
@@ -83,28 +83,28 @@ export async function signSm2(
 
 export async function verifySm2(
   pool: Pool,
-  pair: KeyPair,
+  key: PublicHalf,
   algorithm: SigningAlgorithm,
   message: Signable,
   signature: Uint8Array,
   options: SignOptions = {},
 ): Promise<boolean> {
-  const input = signed(pair, algorithm, message, options)
-  return pool.run(pair.native, { call: 'verify', scheme: 'DIGEST', input, signature })
+  const input = signed(key, algorithm, message, options)
+  return pool.run(key.native, { call: 'verify', scheme: 'DIGEST', input, signature })
 }
 
 /** The ciphertext in DER, C1 C3 C2 in the words of the standard; up to 110 bytes longer than the plaintext. */
 export async function encryptSm2(
   pool: Pool,
-  pair: KeyPair,
+  key: PublicHalf,
   algorithm: EncryptionAlgorithm,
   plaintext: Uint8Array,
 ): Promise<Uint8Array> {
-  if (algorithm !== 'SM2PKE') throw algorithmMismatch(algorithm, pair.spec)
+  if (algorithm !== 'SM2PKE') throw algorithmMismatch(algorithm, key.spec)
   if (plaintext.length === 0) {
     throw problem('InvalidRequest', { message: 'SM2 encrypts one byte at least.', member: 'plaintext' })
   }
-  return pool.run(pair.native, { call: 'encrypt', scheme: 'SM2', input: plaintext })
+  return pool.run(key.native, { call: 'encrypt', scheme: 'SM2', input: plaintext })
 }
 
 /** Throws `InvalidCiphertext` alike for each way in which it does not open. */
