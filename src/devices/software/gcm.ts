@@ -1,0 +1,56 @@
+import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+
+export const tagBytes = 16
+/** Both constructions that stand on GCM here have a nonce of 192 bits: it can be drawn at random without a bound. */
+export const nonceBytes = 24
+
+/** Seals under nonces that the caller draws and never draws twice; a body is nonce, ciphertext and tag in one piece. */
+export type Aead = {
+  seal(nonce: Uint8Array, plaintext: Uint8Array, associatedData: Uint8Array): Uint8Array
+  /** undefined for whatever reason it does not open. */
+  open(body: Uint8Array, associatedData: Uint8Array): Uint8Array | undefined
+}
+
+/** The AES-GCM or SM4-GCM of one message: its own key, its own IV. */
+export type MessageKey = { readonly key: Uint8Array; readonly iv: Uint8Array }
+
+/** AEAD out of GCM (SP 800-38D, RFC 8998) and a way from a nonce to the message's own key, which is wiped after use. */
+export function messageKeyGcm(cipher: 'aes-256-gcm' | 'sm4-gcm', messageKey: (nonce: Uint8Array) => MessageKey): Aead {
+  // @types/node knows SM4-GCM as a plain cipher, without tag and associated data.
+  const algorithm = cipher as CipherGCMTypes
+  const options = { authTagLength: tagBytes }
+  return {
+    seal(nonce, plaintext, associatedData) {
+      if (nonce.length !== nonceBytes) throw new Error(`a nonce has ${nonceBytes} bytes`)
+      const { key, iv } = messageKey(nonce)
+      const gcm = createCipheriv(algorithm, key, iv, options)
+      key.fill(0)
+      gcm.setAAD(associatedData)
+      const ciphertext = gcm.update(plaintext)
+      gcm.final()
+      const body = Buffer.allocUnsafe(nonceBytes + ciphertext.length + tagBytes)
+      body.set(nonce)
+      body.set(ciphertext, nonceBytes)
+      body.set(gcm.getAuthTag(), nonceBytes + ciphertext.length)
+      return body
+    },
+    open(body, associatedData) {
+      const tagAt = body.length - tagBytes
+      if (tagAt < nonceBytes) return undefined
+      const { key, iv } = messageKey(body.subarray(0, nonceBytes))
+      const gcm = createDecipheriv(algorithm, key, iv, options)
+      key.fill(0)
+      gcm.setAAD(associatedData)
+      gcm.setAuthTag(body.subarray(tagAt))
+      const plaintext = gcm.update(body.subarray(nonceBytes, tagAt))
+      try {
+        gcm.final()
+        return plaintext
+      } catch {
+        // Not authentic: nobody gets to see what it would have been.
+        plaintext.fill(0)
+        return undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import type { Random } from '../../domain/ports.ts'
+import { derive } from './derive.ts'
+
+/**
+ * The root key, opened. There are several generations of it while it is rotated: new secrets are sealed under the newest,
+ * old ones open under the generation that they name.
+ *
+ * Beside the root key there is the lasting key. What is derived from it must be the same for ever: fingerprints that tie
+ * a key to its first material (R53), keys of tokens. It is drawn once, is kept with every generation, and seals nothing.
+ */
+export type RootKeys = {
+  /** The generation under which to seal just now. */
+  newest(): number
+  /** Ascending. */
+  generations(): readonly number[]
+  /** 32 bytes from one generation's root key; undefined where that generation is not open. */
+  derive(generation: number, purpose: readonly string[]): Uint8Array | undefined
+  /** 32 bytes from the lasting key. */
+  deriveLasting(purpose: readonly string[]): Uint8Array
+}
+
+export const rootKeyBytes = 32
+
+/** One generation: what custody keeps, in the shape in which it is used. */
+export type Generation = { readonly rootKey: KeyObject; readonly lastingKey: KeyObject }
+
+export const secretBytes = 2 * rootKeyBytes
+
+/** Root key and lasting key, one after the other; the caller wipes the bytes. */
+export function generationOf(secret: Uint8Array): Generation {
+  if (secret.length !== secretBytes) throw new Error('a generation has a root key and a lasting key of 32 bytes each')
+  return {
+    rootKey: createSecretKey(secret.subarray(0, rootKeyBytes)),
+    lastingKey: createSecretKey(secret.subarray(rootKeyBytes)),
+  }
+}
+
+/** The secret of a new generation; the lasting key goes over from the one before. */
+export function newSecret(random: Random, before?: Generation): Uint8Array {
+  const secret = new Uint8Array(secretBytes)
+  secret.set(random.bytes(rootKeyBytes))
+  if (before === undefined) secret.set(random.bytes(rootKeyBytes), rootKeyBytes)
+  else {
+    const lasting = before.lastingKey.export()
+    secret.set(lasting, rootKeyBytes)
+    lasting.fill(0)
+  }
+  return secret
+}
+
+/** Tells a root key from another, and nothing about it: the generation, and 32 bytes derived from it, hex. */
+export function checkValue(number: number, { rootKey }: Generation): string {
+  return `${number}:${Buffer.from(derive(rootKey, ['check value'])).toString('hex')}`
+}
+
+/** What must never be 32 equal bytes: a root key out of a broken or absent source of chance is refused. */
+export function requireSound(secret: Uint8Array): void {
+  for (const key of [secret.subarray(0, rootKeyBytes), secret.subarray(rootKeyBytes)])
+    if (key.every((byte) => byte === key[0])) throw new Error('the root key is not random')
+}

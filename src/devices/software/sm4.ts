@@ -1,0 +1,36 @@
+/**
+ * SM4-GCM (GB/T 32907, RFC 8998) under a key of its own for every message. The 16 bytes of key material never key SM4
+ * itself: they key HMAC-SM3, which makes of a label and a random 192-bit nonce the SM4 key and the IV of that one message
+ *
+ *     key (16) || IV (12) || unused (4) = HMAC-SM3(material, "Keyward SM4-GCM message key, version 1" || nonce (24))
+ *
+ * Why that is sound, and its bound: docs/decisions/sm4-message-keys.md.
+ */
+import { createHmac, createSecretKey } from 'node:crypto'
+import type { Random } from '../../domain/ports.ts'
+import type { Algorithms } from './algorithms.ts'
+import { type Aead, messageKeyGcm, nonceBytes } from './gcm.ts'
+import { aeadKey, plainKey } from './plain.ts'
+
+const keyBytes = 16
+const ivBytes = 12
+const label = Buffer.from('Keyward SM4-GCM message key, version 1', 'ascii')
+
+export function openSm4(material: Uint8Array): Aead {
+  if (material.length !== keyBytes) throw new Error('an SM4 key has 16 bytes')
+  const derivationKey = createSecretKey(material)
+  const input = new Uint8Array(label.length + nonceBytes)
+  input.set(label)
+  return messageKeyGcm('sm4-gcm', (nonce) => {
+    input.set(nonce, label.length)
+    const derived = createHmac('sm3', derivationKey).update(input).digest()
+    return { key: derived.subarray(0, keyBytes), iv: derived.subarray(keyBytes, keyBytes + ivBytes) }
+  })
+}
+
+export function sm4Algorithms(random: Random): Algorithms {
+  return {
+    ...plainKey('SM4', random, (material) => aeadKey(openSm4(material), random)),
+    envelopeAlgorithm: 2,
+  }
+}
