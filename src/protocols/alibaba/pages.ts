@@ -20,9 +20,11 @@ const usualPage = 10
 const farthest = 100_000
 const step = 1000
 
-export function pageWish(members: Readonly<Record<string, unknown>>): PageWish {
-  const number = (members.pageNumber as number | undefined) ?? 1
-  const size = (members.pageSize as number | undefined) ?? usualPage
+export const firstPage: PageWish = { number: 1, size: usualPage }
+
+export function pageWish(pageNumber: unknown, pageSize: unknown): PageWish {
+  const number = (pageNumber ?? firstPage.number) as number
+  const size = (pageSize ?? firstPage.size) as number
   if (number < 1) throw problem('InvalidRequest', { member: 'PageNumber', message: 'PageNumber must be at least 1.' })
   if (size < 1 || size > largestPage)
     throw problem('InvalidRequest', { member: 'PageSize', message: `PageSize must be 1 to ${largestPage}.` })
@@ -42,28 +44,31 @@ export type PagedCall = {
   readonly total: () => number
 }
 
-type Marked = Readonly<Record<string, unknown>> & { readonly nextMarker?: string | undefined }
+type Marked = Item & { readonly nextMarker?: string | undefined }
+
+type Item = Readonly<Record<string, unknown>>
 
 export function pagedCall(
   list: AnyOperation,
   items: string,
-  wish: PageWish,
-  keep: (item: Readonly<Record<string, unknown>>) => boolean = () => true,
+  /** Asked when the list is walked, once the request was read. */
+  asked: { readonly wish: () => PageWish; readonly keep: (item: Item) => boolean },
 ): PagedCall {
   let total = 0
-  const first = (wish.number - 1) * wish.size
   const operation: AnyOperation = {
     ...list,
     async run(context) {
+      const { number, size } = asked.wish()
+      const first = (number - 1) * size
       const page: unknown[] = []
       let walked = 0
       let marker: string | undefined
       do {
         const input = { ...(context.input as object), limit: step, ...(marker === undefined ? {} : { marker }) }
         const part = (await list.run({ ...context, input })) as Marked
-        for (const item of part[items] as Readonly<Record<string, unknown>>[]) {
-          if (!keep(item)) continue
-          if (total >= first && page.length < wish.size) page.push(item)
+        for (const item of part[items] as Item[]) {
+          if (!asked.keep(item)) continue
+          if (total >= first && page.length < size) page.push(item)
           total++
         }
         walked += step
