@@ -1,0 +1,323 @@
+/**
+ * The hardware protection level: a device whose keys never leave a PKCS#11 token. This process holds sealed text, numbers
+ * of open keys, and public keys; everything with a secret in it happens in the token, which the agent speaks to.
+ */
+import { createHash, createPublicKey, type KeyObject, publicEncrypt, timingSafeEqual } from 'node:crypto'
+import { problem } from '../../domain/errors.ts'
+import type { KeyVersion, MaterialBinding, SealedMaterial } from '../../domain/key.ts'
+import type { Device, Random, Signable, WrappingKeySpec } from '../../domain/ports.ts'
+import {
+  type Algorithm,
+  algorithmsOf,
+  type EncryptionAlgorithm,
+  type KeySpec,
+  type KeyUsage,
+  type SigningAlgorithm,
+  specs,
+} from '../../domain/specs.ts'
+import { algorithmMismatch, digestOf, messageTypeMismatch } from '../software/signable.ts'
+import type { AgentProcess } from './agent-process.ts'
+import type { Capabilities } from './capabilities.ts'
+import { joinFields } from './frames.ts'
+import { type CachedKey, keyCache } from './key-cache.ts'
+import { generatePlainKeyPair } from './key-pair.ts'
+import { hashBytes, oaepHashes, signings } from './mechanisms.ts'
+import { nonces } from './nonces.ts'
+
+/** AES-256-GCM computed by a hardware security module, with a nonce of 96 bits (docs/ciphertext.md). */
+export const hsmEnvelopeAlgorithm = 3
+
+export type Pkcs11Device = Device & {
+  readonly protection: 'HSM'
+  /** For the third place of the software custody: a secret that only this token opens, under the same purpose. */
+  wrapSecret(purpose: readonly string[], secret: Uint8Array): Promise<Uint8Array>
+  /** Throws a Problem `Internal` where the purpose or the bytes differ. */
+  unwrapSecret(purpose: readonly string[], wrapped: Uint8Array): Promise<Uint8Array>
+  /** What the token showed that it can do, at the start. */
+  readonly capabilities: Capabilities
+  /** Process id of the agent; undefined while none runs. */
+  agentProcessId(): number | undefined
+  /** How many keys are open in the token. */
+  openKeys(): number
+}
+
+export function pkcs11Device({
+  agent,
+  capabilities,
+  random,
+  capacity,
+}: {
+  readonly agent: AgentProcess
+  readonly capabilities: Capabilities
+  readonly random: Random
+  /** How many keys are open in the token at once. */
+  readonly capacity: number
+}): Pkcs11Device {
+  const nextNonce = nonces(random)
+  const cache = keyCache({
+    capacity,
+    generation: () => agent.generation(),
+    async open(version) {
+      const generation = agent.generation()
+      const fields = [Buffer.from(version.spec), ofKey(version), fromText(sealedOf(version))]
+      const [number, publicKey] = await agent.call('open', ...fields)
+      if (number === undefined || publicKey === undefined) throw new Error('the HSM agent left something out')
+      return { number, generation, publicKey: publicKey.length === 0 ? undefined : readPublicKey(publicKey) }
+    },
+    close({ number, generation }) {
+      // With the agent that opened it, the key is gone already.
+      if (generation === agent.generation()) agent.call('close', number).catch(() => {})
+    },
+  })
+
+  /** The work with the key open in the token, once both can do the algorithm. */
+  function using<T>(
+    version: KeyVersion,
+    operation: keyof typeof operations,
+    algorithm: Algorithm | undefined,
+    work: (key: CachedKey) => Promise<T>,
+  ): Promise<T> {
+    const { usage, verb } = operations[operation]
+    const all = algorithmsOf(version.spec, usage)
+    if (all.length === 0 || (specs[version.spec].family === 'symmetric') !== isSymmetric(operation))
+      throw specMismatch(version.spec, verb)
+    const wanted = algorithm ?? (all[0] as Algorithm)
+    if (!all.includes(wanted)) throw algorithmMismatch(wanted, version.spec)
+    if (!canCompute(version.spec, wanted)) throw beyondToken(version.spec, wanted)
+    return cache.use(version, work)
+  }
+
+  function canCompute(spec: KeySpec, algorithm: Algorithm): boolean {
+    return capabilities.algorithms[spec]?.includes(algorithm) === true
+  }
+
+  async function one(calling: Promise<readonly Buffer[]>): Promise<Uint8Array> {
+    const [result] = await calling
+    if (result === undefined) throw new Error('the HSM agent left something out')
+    // A copy: the field is a part of a frame that holds others' answers too.
+    return Uint8Array.from(result)
+  }
+
+  const device: Pkcs11Device = {
+    protection: 'HSM',
+    capabilities,
+    supports: (spec, usage) => algorithmsOf(spec, usage).some((algorithm) => canCompute(spec, algorithm)),
+
+    async generate(binding) {
+      if (capabilities.algorithms[binding.spec] === undefined) throw beyondToken(binding.spec)
+      const [sealed, publicKey] = await agent.call('generate', Buffer.from(binding.spec), ofKey(binding), nextNonce())
+      if (sealed === undefined || publicKey === undefined) throw new Error('the HSM agent left something out')
+      return { sealed: toText(sealed), ...(publicKey.length === 0 ? {} : { publicKey: Uint8Array.from(publicKey) }) }
+    },
+
+    envelopeAlgorithm(spec) {
+      if (spec !== 'AES_256') throw specMismatch(spec, operations.encrypt.verb)
+      return hsmEnvelopeAlgorithm
+    },
+    encrypt: async (version, plaintext, associatedData) =>
+      using(version, 'encrypt', undefined, ({ number }) =>
+        one(agent.call('encrypt', number, nextNonce(), associatedData, plaintext)),
+      ),
+    decrypt: async (version, body, associatedData) =>
+      using(version, 'decrypt', undefined, ({ number }) => one(agent.call('decrypt', number, associatedData, body))),
+
+    // In this process, with the public key that was sealed with the private one: it is no secret.
+    asymmetricEncrypt: async (version, algorithm, plaintext) =>
+      using(version, 'asymmetricEncrypt', algorithm, async ({ publicKey }) =>
+        encryptOaep(publicKey as KeyObject, version.spec, algorithm, plaintext),
+      ),
+    asymmetricDecrypt: async (version, algorithm, ciphertext) =>
+      using(version, 'asymmetricDecrypt', algorithm, ({ number, publicKey }) => {
+        if (ciphertext.length !== modulusBytes(publicKey as KeyObject)) throw problem('InvalidCiphertext')
+        return one(agent.call('rsaDecrypt', number, Buffer.from(algorithm), ciphertext))
+      }),
+
+    async sign(version, algorithm, message) {
+      return using(version, 'sign', algorithm, ({ number }) =>
+        one(agent.call('sign', number, Buffer.from(algorithm), tokenInput(algorithm, message))),
+      )
+    },
+    async verify(version, algorithm, message, signature) {
+      return using(version, 'verify', algorithm, async ({ number }) => {
+        const input = tokenInput(algorithm, message)
+        const [verified] = await agent.call('verify', number, Buffer.from(algorithm), input, signature)
+        return verified?.[0] === 1
+      })
+    },
+
+    mac: async (version, algorithm, message) =>
+      using(version, 'mac', algorithm, ({ number }) => one(agent.call('mac', number, Buffer.from(algorithm), message))),
+    async verifyMac(version, algorithm, message, mac) {
+      const expected = await device.mac(version, algorithm, message)
+      return expected.length === mac.length && timingSafeEqual(expected, mac)
+    },
+
+    agree: async (version, peerPublicKey) =>
+      using(version, 'agree', undefined, ({ number }) => one(agent.call('agree', number, peerPublicKey))),
+    // No token of PKCS#11 v3.1 or older has ML-KEM, and so no key of it is ever made here.
+    encapsulate: async (version) => using(version, 'encapsulate', undefined, neverReached),
+    decapsulate: async (version) => using(version, 'decapsulate', undefined, neverReached),
+    generateKeyPair: generatePlainKeyPair,
+
+    async generateWrappingKey(wrappingKeySpec, binding) {
+      if (capabilities.imports.length === 0 || capabilities.algorithms[wrappingKeySpec] === undefined)
+        throw problem('UnsupportedOperation', {
+          message: `This hardware security module does not unwrap key material with ${wrappingKeySpec} keys.`,
+          mend: 'Import into a key of protection level SOFTWARE, or choose an RSA wrapping key.',
+        })
+      const fields = [Buffer.from(wrappingKeySpec), ofWrappingKey(wrappingKeySpec, binding), nextNonce()]
+      const [sealed, publicKey] = await agent.call('generateWrappingKey', ...fields)
+      if (sealed === undefined || publicKey === undefined) throw new Error('the HSM agent left something out')
+      return { sealed: toText(sealed), publicKey: Uint8Array.from(publicKey) }
+    },
+
+    async importMaterial(wrapped) {
+      const { wrappingKeySpec, wrappingAlgorithm, binding } = wrapped
+      if (!capabilities.imports.includes(wrappingAlgorithm))
+        throw problem('UnsupportedOperation', {
+          message: `This hardware security module does not import material wrapped with ${wrappingAlgorithm}.`,
+          mend: `Get import parameters for one of: ${capabilities.imports.join(', ')}.`,
+        })
+      const [sealed, fingerprint] = await agent.call(
+        'importMaterial',
+        Buffer.from(wrappingKeySpec),
+        ofWrappingKey(wrappingKeySpec, wrapped.wrappingKeyBinding),
+        fromText(wrapped.sealedWrappingKey),
+        Buffer.from(wrappingAlgorithm),
+        wrapped.encryptedKeyMaterial,
+        Buffer.from(binding.spec),
+        ofKey(binding),
+        nextNonce(),
+        // Not the version: the same material is the same in whatever version it comes again.
+        words(['fingerprint', binding.account, binding.keyId]),
+      )
+      if (sealed === undefined || fingerprint === undefined) throw new Error('the HSM agent left something out')
+      return { sealed: toText(sealed), fingerprint: fingerprint.toString('utf8') }
+    },
+
+    async rebind(version, binding) {
+      if (version.spec !== binding.spec)
+        throw problem('KeySpecMismatch', { message: `Material of spec ${version.spec} is none of ${binding.spec}.` })
+      const fields = [ofKey(version), fromText(sealedOf(version)), ofKey(binding), nextNonce()]
+      const [sealed] = await agent.call('rebind', ...fields)
+      if (sealed === undefined) throw new Error('the HSM agent left something out')
+      return toText(sealed)
+    },
+
+    wrapSecret: (purpose, secret) => one(agent.call('wrapSecret', words(['secret', ...purpose]), nextNonce(), secret)),
+    unwrapSecret: (purpose, wrapped) => one(agent.call('unwrapSecret', words(['secret', ...purpose]), wrapped)),
+
+    /** Everything that was tried at the start is tried again: the token must be able to do all of it still. */
+    async selfTest() {
+      const [answer] = await agent.call('selfTest')
+      const now = JSON.parse(answer?.toString('utf8') ?? '{}') as Capabilities
+      for (const [spec, algorithms] of Object.entries(capabilities.algorithms)) {
+        const lost = algorithms.filter((algorithm) => now.algorithms[spec as KeySpec]?.includes(algorithm) !== true)
+        if (lost.length > 0) throw new Error(`the HSM no longer computes ${lost.join(', ')} with ${spec} keys`)
+      }
+      const lost = capabilities.imports.filter((algorithm) => !now.imports.includes(algorithm))
+      if (lost.length > 0) throw new Error(`the HSM no longer imports what is wrapped with ${lost.join(', ')}`)
+    },
+    healthy: () => agent.healthy(),
+    agentProcessId: () => agent.processId(),
+    openKeys: () => cache.size(),
+    close: () => agent.close(),
+  }
+  return device
+}
+
+/** What each operation is for, and how it reads in a refusal. */
+const operations = {
+  encrypt: { usage: 'ENCRYPT_DECRYPT', verb: 'encrypt data with a symmetric key' },
+  decrypt: { usage: 'ENCRYPT_DECRYPT', verb: 'decrypt data with a symmetric key' },
+  asymmetricEncrypt: { usage: 'ENCRYPT_DECRYPT', verb: 'encrypt with a public key' },
+  asymmetricDecrypt: { usage: 'ENCRYPT_DECRYPT', verb: 'decrypt with a private key' },
+  sign: { usage: 'SIGN_VERIFY', verb: 'sign' },
+  verify: { usage: 'SIGN_VERIFY', verb: 'verify signatures' },
+  mac: { usage: 'GENERATE_VERIFY_MAC', verb: 'make MACs' },
+  agree: { usage: 'KEY_AGREEMENT', verb: 'agree on a secret' },
+  encapsulate: { usage: 'ENCAPSULATE_DECAPSULATE', verb: 'encapsulate' },
+  decapsulate: { usage: 'ENCAPSULATE_DECAPSULATE', verb: 'decapsulate' },
+} as const satisfies Record<string, { readonly usage: KeyUsage; readonly verb: string }>
+
+function isSymmetric(operation: keyof typeof operations): boolean {
+  return operation === 'encrypt' || operation === 'decrypt'
+}
+
+function specMismatch(spec: KeySpec, verb: string): Error {
+  return problem('KeySpecMismatch', { message: `A key of spec ${spec} cannot ${verb}.` })
+}
+
+function beyondToken(spec: KeySpec, algorithm?: Algorithm): Error {
+  return problem('UnsupportedOperation', {
+    message: `This hardware security module does not compute ${algorithm ?? 'anything'} with keys of spec ${spec}.`,
+    mend: 'Choose another algorithm, or a key of protection level SOFTWARE.',
+  })
+}
+
+function neverReached(): Promise<never> {
+  return Promise.reject(new Error('a token computed with a key that it cannot have made'))
+}
+
+/** What the token signs: the digest, made here where the caller gave the message; Ed25519 takes the message itself. */
+function tokenInput(algorithm: SigningAlgorithm, message: Signable): Uint8Array {
+  const hash = signings[algorithm]?.hash
+  if (message.type === 'RAW') return hash === undefined ? message.message : digest(hash, message.message)
+  if (message.type === 'DIGEST' && hash !== undefined) return digestOf(message, algorithm, hashBytes(hash))
+  throw messageTypeMismatch(algorithm, message.type, hash === undefined ? 'RAW' : 'RAW or DIGEST')
+}
+
+function digest(hash: string, message: Uint8Array): Uint8Array {
+  return createHash(hash).update(message).digest()
+}
+
+function readPublicKey(spki: Buffer): KeyObject {
+  return createPublicKey({ key: spki, format: 'der', type: 'spki' })
+}
+
+function modulusBytes(key: KeyObject): number {
+  return (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8
+}
+
+/** RFC 8017, 7.1.1: the longest message is shorter than the modulus by two hashes and two bytes. */
+function encryptOaep(key: KeyObject, spec: KeySpec, algorithm: EncryptionAlgorithm, plaintext: Uint8Array): Uint8Array {
+  const oaepHash = oaepHashes[algorithm]
+  if (oaepHash === undefined) throw algorithmMismatch(algorithm, spec)
+  const most = modulusBytes(key) - 2 * hashBytes(oaepHash) - 2
+  if (plaintext.length > most)
+    throw problem('InvalidRequest', {
+      message: `${algorithm} with ${spec} takes at most ${most} bytes, but the plaintext has ${plaintext.length}.`,
+      mend: 'Encrypt the data under a data key, and the data key under this key.',
+      member: 'plaintext',
+    })
+  return Uint8Array.from(publicEncrypt({ key, oaepHash }, plaintext))
+}
+
+function sealedOf(version: KeyVersion): SealedMaterial {
+  // Only imported material goes away while its key stays (R50).
+  if (version.sealed === undefined) throw problem('KeyPendingImport')
+  return version.sealed
+}
+
+/** The words that sealed material is bound to; the version's number, state and time may change, these never do. */
+function ofKey({ account, region, keyId, versionId, spec }: MaterialBinding): Buffer {
+  return words(['key', account, region, keyId, versionId, spec])
+}
+
+/** Other first words: no wrapping key opens as a key of the same spec and name, nor the other way round. */
+function ofWrappingKey(wrappingKeySpec: WrappingKeySpec, binding: MaterialBinding): Buffer {
+  const { account, region, keyId, versionId, spec } = binding
+  return words(['wrapping key', wrappingKeySpec, account, region, keyId, versionId, spec])
+}
+
+function words(all: readonly string[]): Buffer {
+  return joinFields(all.map((word) => Buffer.from(word, 'utf8')))
+}
+
+function toText(bytes: Buffer): SealedMaterial {
+  return bytes.toString('base64') as SealedMaterial
+}
+
+function fromText(sealed: SealedMaterial): Buffer {
+  return Buffer.from(sealed, 'base64')
+}
