@@ -1,0 +1,29 @@
+import type { Store } from '../domain/ports.ts'
+import type { Collection, Collections } from '../domain/records.ts'
+import type { RecordName } from './rows.ts'
+
+/** What every engine can do beside serving: be read and be filled whole, for copies and backups. */
+export type StoreEngine = Store & {
+  /** Records of all partitions, ordered by partition and id by code unit, after the one named. */
+  scan<C extends Collection>(
+    collection: C,
+    after: { readonly partition: string; readonly id: string } | undefined,
+    limit: number,
+  ): Promise<readonly Collections[C][]>
+  /**
+   * Keeps records as they are, revision and all. What is there already, and the same, is left alone; a Problem `Conflict`
+   * where something else is there, and then nothing of the batch is kept.
+   */
+  load<C extends Collection>(collection: C, records: readonly Collections[C][]): Promise<void>
+}
+
+/** A store that others write to as well tells a cache in front of it by one or both of these. */
+export type ForeignCommits = {
+  /**
+   * Another number than before once somebody else may have committed what no watcher was told. `undefined`: that cannot
+   * be told just now, and nothing that was read earlier may be answered.
+   */
+  generation?(): number | undefined
+  /** Calls for the records that somebody else has changed. */
+  watch?(changed: (names: readonly RecordName[]) => void): void
+}
