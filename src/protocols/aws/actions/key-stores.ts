@@ -1,0 +1,14 @@
+import type { Rows } from '../binding.ts'
+
+const reason =
+  'This service has no custom key stores: keys live in its own store, or in the HSM that the operator configures.'
+const unsupported = { unsupported: reason } as const
+
+export const keyStores = {
+  CreateCustomKeyStore: unsupported,
+  DescribeCustomKeyStores: unsupported,
+  UpdateCustomKeyStore: unsupported,
+  DeleteCustomKeyStore: unsupported,
+  ConnectCustomKeyStore: unsupported,
+  DisconnectCustomKeyStore: unsupported,
+} satisfies Partial<Rows>

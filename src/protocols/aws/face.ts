@@ -1,0 +1,212 @@
+/** The AWS KMS protocol: JSON 1.1 over POST, signed with Signature Version 4. What it does is in the table of actions. */
+import { Problem, problem } from '../../domain/errors.ts'
+import type { Caller } from '../../domain/principal.ts'
+import { type Call, invoke, type Service } from '../../invoke.ts'
+import type { AnyOperation, Differences } from '../../operations/operation.ts'
+import type { Authenticator } from '../authenticator.ts'
+import { type Face, type HttpAnswer, type HttpRequest, header, type Limits, parseJson } from '../http.ts'
+import { actions } from './actions.ts'
+import { arnsOf, type Bound, bind, type Reading, type Row, type Unsupported } from './binding.ts'
+import { answerHeaders, errorAnswer, type Failed, refusal } from './errors.ts'
+import { type Action, actionNames, model } from './model.ts'
+import { identityAnswer, identityError } from './security-token-service.ts'
+import { isSigned, openSignatureCheck, type SignatureClaim } from './signature.ts'
+import { type Given, notSerializable, validatorFor } from './validation.ts'
+
+export type AwsOptions = {
+  readonly service: Service
+  readonly operations: readonly AnyOperation[]
+  readonly authenticator: Authenticator
+  readonly limits: Limits
+}
+
+/** What AWS does otherwise than the core. */
+const differences: Differences = {
+  importsEverySpec: true,
+  cancelledDeletionDisables: true,
+  deletesWithoutAsking: true,
+  newestVersionServes: true,
+}
+
+const targetPrefix = 'TrentService.'
+const kms = 'kms'
+const sts = 'sts'
+
+export function awsFace(options: AwsOptions): Face {
+  const { service, operations, authenticator, limits } = options
+  const { world } = service
+  const signatures = openSignatureCheck({ authenticator, clock: world.clock })
+  const operationsByName = new Map(operations.map((operation) => [operation.name, operation] as const))
+  const bound = new Map<string, Bound | Refusing>(actionNames.map((action) => [action, boundOrRefusing(action)]))
+  const identity = operationNamed('GetCallerIdentity')
+
+  function operationNamed(name: string): AnyOperation {
+    const operation = operationsByName.get(name)
+    if (operation === undefined) throw new Error(`there is no operation ${name}`)
+    return operation
+  }
+
+  /** Who signed the request, once that is proved. */
+  function authenticating(request: HttpRequest, claim: SignatureClaim, serviceName: string) {
+    const proof: { caller?: Caller } = {}
+    const authenticate = async (): Promise<Caller> => {
+      if (claim.service !== serviceName)
+        throw problem('SignatureMismatch', {
+          message: `Credential should be scoped to correct service: '${serviceName}'.`,
+        })
+      const { credential } = await signatures.verify(request, claim)
+      proof.caller = await authenticator.callerOf(credential)
+      return proof.caller
+    }
+    return { authenticate, proof }
+  }
+
+  async function answer(request: HttpRequest): Promise<HttpAnswer> {
+    if (isForm(request)) return identify(request)
+    let failed: Failed = { requestId: request.requestId, keyArn: (keyId) => keyId }
+    try {
+      const action = actionOf(request)
+      failed = { ...failed, action }
+      const entry = bound.get(action)
+      if (entry === undefined) throw refusal('UnknownOperationException', `There is no action ${action}.`)
+      const claim = signatures.readClaim(request)
+      const given = parsed(request, limits)
+      const { authenticate, proof } = authenticating(request, claim, kms)
+      if ('unsupported' in entry) {
+        await authenticate()
+        entry.validate(given)
+        throw refusal('UnsupportedOperationException', entry.unsupported)
+      }
+      // Read now, since it says which operation is meant; refused only once it is known who asks, and on record.
+      const reading = attempt(() => entry.read(entry.validate(given)))
+      const named = isObject(given) ? given : {}
+      failed = {
+        requestId: request.requestId,
+        action,
+        region: claim.region,
+        algorithm: (named.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT') as string,
+        keyArn: (keyId) => arnsOf(named, { account: proof.caller?.account ?? '', region: claim.region })(keyId),
+      }
+      const output = await invoke(service, {
+        ...callOf(request, claim, authenticate),
+        operation: operationNamed(reading.value?.operation ?? entry.usualOperation),
+        get input() {
+          return outcome(reading).input
+        },
+        grantTokens: reading.value?.grantTokens ?? [],
+        dryRun: reading.value?.dryRun ?? false,
+      })
+      const { account } = proof.caller as Caller
+      const { region } = claim
+      const body = entry.write(output, { given: named, account, region, arn: arnsOf(named, { account, region }) })
+      return {
+        status: 200,
+        headers: { ...answerHeaders, 'x-amzn-RequestId': request.requestId },
+        body,
+        operation: action,
+        outcome: 'ok',
+      }
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      return errorAnswer(error, failed)
+    }
+  }
+
+  /** STS: only who the caller is. */
+  async function identify(request: HttpRequest): Promise<HttpAnswer> {
+    const failed: Failed = { requestId: request.requestId, action: 'GetCallerIdentity', keyArn: (keyId) => keyId }
+    try {
+      const form = new URLSearchParams(Buffer.from(request.body).toString('latin1'))
+      const asked = form.get('Action') ?? ''
+      const claim = signatures.readClaim(request)
+      if (asked !== 'GetCallerIdentity')
+        throw refusal(
+          'UnknownOperationException',
+          `There is no action ${JSON.stringify(asked.slice(0, 64))} here: of STS only GetCallerIdentity, and of KMS the JSON 1.1 protocol.`,
+        )
+      const { authenticate, proof } = authenticating(request, claim, sts)
+      await invoke(service, { ...callOf(request, claim, authenticate), operation: identity, input: {} })
+      return identityAnswer(proof.caller as Caller, request.requestId)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      return identityError(error, failed)
+    }
+  }
+
+  function callOf(request: HttpRequest, claim: SignatureClaim, authenticate: Call['authenticate']) {
+    return {
+      requestId: request.requestId,
+      protocol: 'aws',
+      region: claim.region,
+      sourceAddress: request.sourceAddress,
+      secureTransport: request.secure,
+      authenticate,
+      differences,
+    } as const
+  }
+
+  return {
+    name: 'aws',
+    takes: (request) => request.path === '/' && (header(request, 'x-amz-target') !== undefined || isSigned(request)),
+    answer,
+    refuse: (request, error) => {
+      const shown = error instanceof Problem ? error : problem('Internal', { mend: `Reference: ${request.requestId}.` })
+      const failed: Failed = { requestId: request.requestId, keyArn: (keyId) => keyId }
+      return isForm(request) ? identityError(shown, failed) : errorAnswer(shown, failed)
+    },
+  }
+}
+
+type Refusing = Unsupported & { readonly validate: Bound['validate'] }
+
+function boundOrRefusing<A extends Action>(action: A): Bound | Refusing {
+  const row: Row<A> | Unsupported = actions[action]
+  if (!('unsupported' in row)) return bind(action, row)
+  return { ...row, validate: validatorFor(model.operations[action].in) }
+}
+
+function isForm(request: Pick<HttpRequest, 'headers'>): boolean {
+  return (
+    header(request, 'x-amz-target') === undefined &&
+    header(request, 'content-type')?.startsWith('application/x-www-form-urlencoded') === true
+  )
+}
+
+function actionOf(request: HttpRequest): string {
+  if (request.method !== 'POST')
+    throw refusal('UnknownOperationException', 'AWS KMS is asked by POST, with the header X-Amz-Target.')
+  const target = header(request, 'x-amz-target')
+  if (target === undefined || !target.startsWith(targetPrefix))
+    throw refusal('UnknownOperationException', 'The header X-Amz-Target must be TrentService.ACTION.')
+  return target.slice(targetPrefix.length, targetPrefix.length + 128)
+}
+
+function parsed(request: HttpRequest, limits: Limits): unknown {
+  if (request.body.length === 0) return {}
+  try {
+    return parseJson(request.body, limits)
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'InvalidRequest') throw notSerializable(error.message)
+    throw error
+  }
+}
+
+function isObject(value: unknown): value is Given {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Something that was tried, whose failure is told later. */
+type Attempt<T> = { readonly value: T; readonly error?: never } | { readonly value?: never; readonly error: unknown }
+
+function attempt(make: () => Reading): Attempt<Reading> {
+  try {
+    return { value: make() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function outcome<T>(attempted: Attempt<T>): T {
+  if (attempted.value === undefined) throw attempted.error
+  return attempted.value
+}
