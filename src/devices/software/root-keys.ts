@@ -40,12 +40,10 @@ export function generationOf(secret: Uint8Array): Generation {
 export function newSecret(random: Random, before?: Generation): Uint8Array {
   const secret = new Uint8Array(secretBytes)
   secret.set(random.bytes(rootKeyBytes))
-  if (before === undefined) secret.set(random.bytes(rootKeyBytes), rootKeyBytes)
-  else {
-    const lasting = before.lastingKey.export()
-    secret.set(lasting, rootKeyBytes)
-    lasting.fill(0)
-  }
+  const lastingKey = before === undefined ? Uint8Array.from(random.bytes(rootKeyBytes)) : before.lastingKey.export()
+  secret.set(lastingKey, rootKeyBytes)
+  lastingKey.fill(0)
+  requireRandom(secret.subarray(0, rootKeyBytes), secret.subarray(rootKeyBytes))
   return secret
 }
 
@@ -54,8 +52,8 @@ export function checkValue(number: number, { rootKey }: Generation): string {
   return `${number}:${Buffer.from(derive(rootKey, ['check value'])).toString('hex')}`
 }
 
-/** What must never be 32 equal bytes: a root key out of a broken or absent source of chance is refused. */
-export function requireSound(secret: Uint8Array): void {
-  for (const key of [secret.subarray(0, rootKeyBytes), secret.subarray(rootKeyBytes)])
-    if (key.every((byte) => byte === key[0])) throw new Error('the root key is not random')
+/** Out of a broken or absent source of chance come equal bytes: a key of such is refused. */
+export function requireRandom(...keys: readonly Uint8Array[]): void {
+  for (const key of keys)
+    if (key.length < rootKeyBytes || key.every((byte) => byte === key[0])) throw new Error('a new key is not random')
 }

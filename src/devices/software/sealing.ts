@@ -67,7 +67,7 @@ export function createSealing(
     if (aead === undefined)
       throw problem('Internal', {
         message: `A secret is sealed under generation ${generation} of the root key, which is not open.`,
-        mend: `Restore root-key.${generation} in the place of the root key.`,
+        mend: `Restore root-key.${generation} in place 1, or give retired-root-key.${generation} that name back.`,
       })
     const secret = aead.open(sealed.subarray(headerBytes), frame([sealed.subarray(0, headerBytes), ...purpose]))
     if (secret === undefined)
