@@ -5,6 +5,7 @@ import { problem } from '../../domain/errors.ts'
 import type { WrappingAlgorithm } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, KeySpec, MacAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
 import { CKO_SECRET_KEY, template } from './cryptoki.ts'
+import { faultOf } from './faults.ts'
 import { joinFields } from './frames.ts'
 import { confined, kindOf, type OpenKey, plain, publicObjectOf, usesOf, wrapAndForget } from './material.ts'
 import {
@@ -21,7 +22,7 @@ import {
   tokenKeys,
 } from './mechanisms.ts'
 import { ecdsaSignatureFromDer, ecdsaSignatureToDer, pointOf } from './public-key.ts'
-import { gcmDecrypt, gcmEncrypt, type Hsm, orRefuse, type WrappedMaterial } from './sealing.ts'
+import { gcmDecrypt, gcmEncrypt, type Hsm, orRefuse, requireWell, type WrappedMaterial } from './sealing.ts'
 
 export function tokenKeyOf(spec: KeySpec): TokenKey {
   const key = tokenKeys[spec]
@@ -155,13 +156,16 @@ export async function importMaterial(
     problem('InvalidKeyMaterial', {
       mend: `Wrap exactly ${key.bytes} bytes with ${wanted.algorithm}, under the public key of this import token.`,
     })
+  // Exactly as long as it must be: some modules do not survive an empty wrapped key.
+  const wrappedKeyBytes = wanted.algorithm.startsWith('RSA_AES_KEY_WRAP') ? key.bytes + 8 : 0
+  if (wanted.encrypted.length !== wanted.wrappingKeyBytes + wrappedKeyBytes) throw refusal()
   const object = await orRefuse(hsm, unwrapImported(hsm, wanted, key), refusal)
-  await orRefuse(hsm, tryAes(hsm, object), refusal).catch((error) => {
+  if (!(await computesAes(hsm, object))) {
     hsm.token.destroy(object)
-    throw error
-  })
+    throw refusal()
+  }
   const material = await wrapAndForget(hsm, object, undefined)
-  // RFC 5649 shows the length to the next multiple of eight, and no AES key but this one fits there (tryAes).
+  // RFC 5649 shows the length to the next multiple of eight, and no AES key but this one fits there (computesAes).
   if (material.wrapped.length !== key.bytes + 8) throw refusal()
   const fingerprinted = joinFields([wanted.fingerprintOf, material.wrapped])
   const fingerprint = await hsm.token.sign(plain(CKM_SHA256_HMAC), hsm.root.fingerprint, fingerprinted, 'short')
@@ -211,8 +215,15 @@ async function unwrapImported(hsm: Hsm, wanted: Import, key: TokenKey): Promise<
 }
 
 /** Not every token knows how long an unwrapped key is; but none computes AES with 31 bytes. The result is thrown away. */
-async function tryAes(hsm: Hsm, object: Handle): Promise<void> {
-  await gcmEncrypt(hsm.token, object, Buffer.alloc(gcmNonceBytes), Buffer.alloc(0), Buffer.alloc(16))
+async function computesAes(hsm: Hsm, object: Handle): Promise<boolean> {
+  try {
+    await gcmEncrypt(hsm.token, object, Buffer.alloc(gcmNonceBytes), Buffer.alloc(0), Buffer.alloc(16))
+    return true
+  } catch (error) {
+    if (faultOf(error) === 'loss') throw error
+    await requireWell(hsm)
+    return false
+  }
 }
 
 /** A public key in DER; a Problem `InvalidPublicKey` for what is none, or not on its curve. */
