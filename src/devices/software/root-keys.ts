@@ -16,8 +16,12 @@ export type RootKeys = {
   generations(): readonly number[]
   /** 32 bytes from one generation's root key; undefined where that generation is not open. */
   derive(generation: number, purpose: readonly string[]): Uint8Array | undefined
-  /** 32 bytes from the lasting key. */
+  /** 32 bytes from the lasting key, the same under every generation. */
   deriveLasting(purpose: readonly string[]): Uint8Array
+  /** To be stored with what is sealed, so that a wrong root key is noticed before anything is served. Not secret. */
+  rootKeyCheck(): string
+  /** Is this the check of a generation that is open? When it is not, nothing may be served. */
+  matches(check: string): boolean
 }
 
 export const rootKeyBytes = 32
@@ -56,4 +60,38 @@ export function checkValue(number: number, { rootKey }: Generation): string {
 export function requireRandom(...keys: readonly Uint8Array[]): void {
   for (const key of keys)
     if (key.length < rootKeyBytes || key.every((byte) => byte === key[0])) throw new Error('a new key is not random')
+}
+
+/** `refresh` looks for generations that came since, and adds them to the map. */
+export function rootKeysOf(generations: ReadonlyMap<number, Generation>, refresh: () => void): RootKeys {
+  function newest(): number {
+    refresh()
+    return Math.max(...generations.keys())
+  }
+  return {
+    newest,
+    generations() {
+      refresh()
+      return [...generations.keys()].sort((left, right) => left - right)
+    },
+    derive(number, purpose) {
+      if (!generations.has(number)) refresh()
+      const generation = generations.get(number)
+      return generation === undefined ? undefined : derive(generation.rootKey, ['root key', ...purpose])
+    },
+    deriveLasting(purpose) {
+      const [generation] = generations.values()
+      if (generation === undefined) throw new Error('no root key is open')
+      return derive(generation.lastingKey, ['lasting key', ...purpose])
+    },
+    rootKeyCheck() {
+      const number = newest()
+      return checkValue(number, generations.get(number)!)
+    },
+    matches(check) {
+      refresh()
+      // Nothing secret is compared: the check is stored in plain sight.
+      return [...generations].some(([number, generation]) => checkValue(number, generation) === check)
+    },
+  }
 }

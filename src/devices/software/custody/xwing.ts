@@ -12,7 +12,7 @@ import {
   encapsulate,
   type KeyObject,
 } from 'node:crypto'
-import type { Random } from '../../domain/ports.ts'
+import type { Random } from '../../../domain/ports.ts'
 
 export const xwingSeedBytes = 32
 export const xwingPublicKeyBytes = 1216
