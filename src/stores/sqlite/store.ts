@@ -166,8 +166,9 @@ function storeOn(
     },
     close() {
       closing ??= (async () => {
-        await writing?.writer.close(settled)
         database.close()
+        // Last: only a connection that writes clears the write-ahead log away.
+        await writing?.writer.close(settled)
         writing?.release()
       })()
       return closing

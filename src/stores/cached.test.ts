@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { conflict, put, remove } from '../../test/contracts/store.ts'
+import { alias, partition } from '../../test/contracts/store-records.ts'
+import type { Store } from '../domain/ports.ts'
+import { cachedStore } from './cached.ts'
+import type { ForeignCommits } from './engine.ts'
+import { memoryStore } from './memory/store.ts'
+import type { RecordName } from './rows.ts'
+
+/** A store whose reads and commits can be held up, before or after they have happened, and are counted. */
+function slowStore() {
+  const store = memoryStore()
+  let reads = 0
+  const gates: { before?: Promise<void>; after?: Promise<void> } = {}
+  const slow: Store = {
+    ...store,
+    get: async (...name) => {
+      reads++
+      const { before, after } = gates
+      await before
+      const record = await store.get(...name)
+      await after
+      return record
+    },
+    commit: async (...changes) => {
+      const { before, after } = gates
+      await before
+      await store.commit(...changes)
+      await after
+    },
+  }
+  return { store, slow, gates, reads: () => reads }
+}
+
+const name = ['alias', partition, 'a'] as const
+
+test('a record is read once, and so is that there is none', async () => {
+  const { slow, reads } = slowStore()
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  await cache.commit([put('alias', alias('a'))])
+  for (let time = 0; time < 3; time++) {
+    assert.ok(await cache.get(...name))
+    assert.equal(await cache.get('alias', partition, 'none'), undefined)
+  }
+  assert.equal(reads(), 2)
+  await cache.commit([put('alias', alias('none'))])
+  assert.ok(await cache.get('alias', partition, 'none'))
+})
+
+test('those who ask for a cold record at the same time share one read', async () => {
+  const { store, slow, reads } = slowStore()
+  await store.commit([put('alias', alias('a'))])
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  const [first, ...others] = await Promise.all(Array.from({ length: 20 }, () => cache.get(...name)))
+  assert.ok(first)
+  assert.ok(others.every((other) => other === first))
+  assert.equal(reads(), 1)
+})
+
+test('a read that failed is not remembered', async () => {
+  const store = memoryStore()
+  await store.commit([put('alias', alias('a'))])
+  let fails = true
+  const failing: Store = {
+    ...store,
+    get: (...wanted) => (fails ? Promise.reject(new Error('broken')) : store.get(...wanted)),
+  }
+  const cache = cachedStore(failing, { maximumRecords: 10 })
+  await assert.rejects(cache.get(...name), /broken/)
+  fails = false
+  assert.ok(await cache.get(...name))
+})
+
+test('a read that a commit overtook never puts the old record back', async () => {
+  const { store, slow, gates } = slowStore()
+  await store.commit([put('alias', alias('a'))])
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  const gate = Promise.withResolvers<void>()
+  gates.after = gate.promise
+  const overtaken = cache.get(...name)
+  await new Promise(setImmediate)
+  delete gates.after
+  await cache.commit([put('alias', alias('a', { revision: 2 }))])
+  // Whoever asks now sees the commit, although the older read is still under way.
+  assert.equal((await cache.get(...name))?.revision, 2)
+  gate.resolve()
+  await overtaken
+  assert.equal((await cache.get(...name))?.revision, 2)
+})
+
+test('a read that begins while a commit is under way is not kept', async () => {
+  const { store, slow, gates } = slowStore()
+  await store.commit([put('alias', alias('a'))])
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  assert.equal((await cache.get(...name))?.revision, 1)
+  const gate = Promise.withResolvers<void>()
+  gates.before = gate.promise
+  const committed = cache.commit([put('alias', alias('a', { revision: 2 }))])
+  delete gates.before
+  const readGate = Promise.withResolvers<void>()
+  gates.after = readGate.promise
+  const early = cache.get(...name)
+  await new Promise(setImmediate)
+  delete gates.after
+  gate.resolve()
+  await committed
+  readGate.resolve()
+  assert.equal((await early)?.revision, 1)
+  assert.equal((await cache.get(...name))?.revision, 2)
+})
+
+test('once anybody saw the new record nobody is given the old one, answered or not', async () => {
+  const { store, slow, gates } = slowStore()
+  await store.commit([put('alias', alias('a'))])
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  await cache.get(...name)
+  const gate = Promise.withResolvers<void>()
+  gates.after = gate.promise
+  const committed = cache.commit([put('alias', alias('a', { revision: 2 }))])
+  delete gates.after
+  await new Promise(setImmediate)
+  assert.equal((await cache.list('alias', { partition, limit: 1 })).records[0]?.revision, 2)
+  assert.equal((await cache.get(...name))?.revision, 2)
+  gate.resolve()
+  await committed
+})
+
+test('after a commit that failed the record is read anew, for nobody knows what happened', async () => {
+  const store = memoryStore()
+  await store.commit([put('alias', alias('a'))])
+  const lossy: Store = {
+    ...store,
+    commit: async (...changes) => {
+      await store.commit(...changes)
+      throw new Error('The connection was lost.')
+    },
+  }
+  const cache = cachedStore(lossy, { maximumRecords: 10 })
+  await cache.get(...name)
+  await assert.rejects(cache.commit([put('alias', alias('a', { revision: 2 }))]), /lost/)
+  assert.equal((await cache.get(...name))?.revision, 2)
+})
+
+test('a commit that conflicts costs nobody else the record', async () => {
+  const { slow, reads } = slowStore()
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  await cache.commit([put('alias', alias('a')), put('alias', alias('b'))])
+  const other = await cache.get('alias', partition, 'b')
+  await assert.rejects(cache.commit([put('alias', alias('a'))]), conflict)
+  assert.equal(await cache.get('alias', partition, 'b'), other)
+  assert.equal(reads(), 1)
+})
+
+test('a record that was removed and made anew at the same revision is the new one in lists too', async () => {
+  const cache = cachedStore(memoryStore(), { maximumRecords: 10 })
+  await cache.commit([put('alias', alias('a', { keyId: 'old' }))])
+  await cache.get(...name)
+  await cache.commit([remove('alias', alias('a')), put('alias', alias('a', { keyId: 'new' }))])
+  assert.equal((await cache.list('alias', { partition, limit: 1 })).records[0]?.keyId, 'new')
+  assert.equal((await cache.get(...name))?.keyId, 'new')
+})
+
+test('no more records are kept than were allowed', async () => {
+  const { slow, reads } = slowStore()
+  const cache = cachedStore(slow, { maximumRecords: 2 })
+  await cache.commit(['a', 'b', 'c'].map((aliasName) => put('alias', alias(aliasName))))
+  for (const aliasName of ['a', 'b', 'c', 'a']) await cache.get('alias', partition, aliasName)
+  assert.equal(reads(), 4)
+  await cache.get('alias', partition, 'c')
+  assert.equal(reads(), 4)
+})
+
+test('no two names share a place', async () => {
+  const cache = cachedStore(memoryStore(), { maximumRecords: 10 })
+  await cache.commit([put('alias', { ...alias('1/local'), account: 'a', region: 'b' })])
+  assert.ok(await cache.get('alias', 'a/b', '1/local'))
+  assert.equal(await cache.get('alias', 'a/', 'b1/local'), undefined)
+  assert.equal(await cache.get('alias', 'a/b1', '/local'), undefined)
+})
+
+test('commits of others end what was kept: all of it, or what the store names', async () => {
+  const store = memoryStore()
+  await store.commit([put('alias', alias('a')), put('alias', alias('b'))])
+  let generation: number | undefined = 1
+  let changed: (names: readonly RecordName[]) => void = () => {}
+  const shared: Store & ForeignCommits = {
+    ...store,
+    generation: () => generation,
+    watch: (listener) => {
+      changed = listener
+    },
+  }
+  const cache = cachedStore(shared, { maximumRecords: 10 })
+  const revision = async (id: string) => (await cache.get('alias', partition, id))?.revision
+  assert.deepEqual([await revision('a'), await revision('b')], [1, 1])
+
+  await store.commit([put('alias', alias('a', { revision: 2 })), put('alias', alias('b', { revision: 2 }))])
+  assert.deepEqual([await revision('a'), await revision('b')], [1, 1])
+  changed([{ collection: 'alias', partition, id: 'a' }])
+  assert.deepEqual([await revision('a'), await revision('b')], [2, 1])
+  generation = 2
+  assert.deepEqual([await revision('a'), await revision('b')], [2, 2])
+
+  generation = undefined
+  await store.commit([put('alias', alias('a', { revision: 3 }))])
+  assert.equal(await revision('a'), 3)
+  await store.commit([put('alias', alias('a', { revision: 4 }))])
+  assert.equal(await revision('a'), 4)
+  generation = 2
+  assert.equal(await revision('a'), 4)
+})
