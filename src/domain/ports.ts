@@ -218,6 +218,16 @@ export type Device = {
   decapsulate(version: KeyVersion, ciphertext: Uint8Array): Promise<Uint8Array>
   /** A key pair for the caller's own use: PKCS#8 and SubjectPublicKeyInfo, DER. Nothing of it is kept. */
   generateKeyPair(spec: KeySpec): Promise<{ readonly privateKey: Uint8Array; readonly publicKey: Uint8Array }>
+  /**
+   * Encrypts a secret of the caller's under somebody else's public key (DER SubjectPublicKeyInfo), for them alone to read.
+   * No key of the device takes part, so one device that can do it is enough. `InvalidPublicKey` where it is not of the spec.
+   */
+  encryptFor?(
+    spec: WrappingKeySpec,
+    publicKey: Uint8Array,
+    algorithm: EncryptionAlgorithm,
+    plaintext: Uint8Array,
+  ): Promise<Uint8Array>
 
   /** A key pair that others wrap key material under. The binding's spec is that of the key to import into. */
   generateWrappingKey(

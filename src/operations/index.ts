@@ -13,6 +13,7 @@ import { asymmetricDecrypt, asymmetricEncrypt, sign, verify } from './cryptograp
 import { batchDecrypt, batchEncrypt } from './cryptography/batch.ts'
 import { decrypt } from './cryptography/decrypt.ts'
 import { encrypt } from './cryptography/encrypt.ts'
+import { exportDataKey, generateAndExportDataKey } from './cryptography/export-data-key.ts'
 import { generateDataKey, generateDataKeyWithoutPlaintext } from './cryptography/generate-data-key.ts'
 import { generateDataKeyPair, generateDataKeyPairWithoutPlaintext } from './cryptography/generate-data-key-pair.ts'
 import { generateRandom } from './cryptography/generate-random.ts'
@@ -62,6 +63,8 @@ export const operations: readonly AnyOperation[] = [
   batchDecrypt,
   generateDataKey,
   generateDataKeyWithoutPlaintext,
+  exportDataKey,
+  generateAndExportDataKey,
   generateDataKeyPair,
   generateDataKeyPairWithoutPlaintext,
   generateRandom,

@@ -1,8 +1,10 @@
 /** The rows of key pairs in the device's table: what each spec computes with, bound to the pool that it computes on. */
+import type { WrappingKeySpec } from '../../domain/key.ts'
+import type { EncryptionAlgorithm } from '../../domain/specs.ts'
 import type { Algorithms, OpenedKey } from './algorithms.ts'
 import { agreeEc, signEc, verifyEc } from './ec.ts'
 import { signEd25519, verifyEd25519 } from './ed25519.ts'
-import { generatePair, type KeyPair, openForeignPair, openPair, type PairSpec } from './key-pair.ts'
+import { generatePair, type KeyPair, openForeignPair, openPair, openPublicHalf, type PairSpec } from './key-pair.ts'
 import type { Pool } from './pool.ts'
 import { decapsulateMlKem, encapsulateMlKem, signMlDsa, verifyMlDsa } from './pqc.ts'
 import { decryptRsa, encryptRsa, signRsa, verifyRsa } from './rsa.ts'
@@ -66,6 +68,18 @@ const computes: Readonly<Record<PairSpec, Compute>> = {
   ML_KEM_512: mlKem,
   ML_KEM_768: mlKem,
   ML_KEM_1024: mlKem,
+}
+
+/** Under somebody else's public key: a data key for export. `InvalidPublicKey` where it is not of the spec. */
+export async function encryptUnderPublicKey(
+  pool: Pool,
+  spec: WrappingKeySpec,
+  publicKey: Uint8Array,
+  algorithm: EncryptionAlgorithm,
+  plaintext: Uint8Array,
+): Promise<Uint8Array> {
+  const half = openPublicHalf(spec, publicKey)
+  return spec === 'SM2' ? encryptSm2(pool, half, algorithm, plaintext) : encryptRsa(half, algorithm, plaintext)
 }
 
 export function pairAlgorithms(pool: Pool): Readonly<Record<PairSpec, Algorithms>> {

@@ -7,7 +7,8 @@ import { ciphertextBytes } from './encrypt.ts'
 const lengths = { AES_256: 32, AES_128: 16, SM4: 16 } as const
 const dataKeyBytes = { min: 1, max: 1024 }
 
-const input = z.strictObject({
+/** What is asked of a data key, by all operations that make one. */
+export const dataKeyWish = {
   keyId: keyRef,
   dataKeySpec: z
     .enum(['AES_256', 'AES_128', 'SM4'])
@@ -21,9 +22,11 @@ const input = z.strictObject({
     .optional()
     .describe('Goes before dataKeySpec.'),
   encryptionContext: encryptionContext.optional(),
-})
+}
 
-function lengthOf(wish: z.output<typeof input>): number {
+const input = z.strictObject(dataKeyWish)
+
+export function dataKeyLength(wish: Pick<z.output<typeof input>, 'numberOfBytes' | 'dataKeySpec'>): number {
   return wish.numberOfBytes ?? lengths[wish.dataKeySpec ?? 'AES_256']
 }
 
@@ -45,7 +48,7 @@ export const generateDataKey = operation({
   audit: ['keyId', 'dataKeySpec', 'numberOfBytes', 'encryptionContext'],
   async run({ world, key, input: wish, note }) {
     requireSymmetric(key)
-    const plaintext = world.random.bytes(lengthOf(wish))
+    const plaintext = world.random.bytes(dataKeyLength(wish))
     const sealed = await encryptUnder(world, key, plaintext, wish.encryptionContext)
     note(sealed)
     return { keyId: key.keyId, plaintext, ...sealed }
@@ -65,7 +68,7 @@ export const generateDataKeyWithoutPlaintext = operation({
   audit: ['keyId', 'dataKeySpec', 'numberOfBytes', 'encryptionContext'],
   async run({ world, key, input: wish, note }) {
     requireSymmetric(key)
-    const plaintext = world.random.bytes(lengthOf(wish))
+    const plaintext = world.random.bytes(dataKeyLength(wish))
     try {
       const sealed = await encryptUnder(world, key, plaintext, wish.encryptionContext)
       note(sealed)

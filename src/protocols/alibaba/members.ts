@@ -168,9 +168,9 @@ export function context(member: string): Parameter {
     read: (value, name, limits) => {
       const parsed = readJson(value, name, limits)
       if (!isStringRecord(parsed)) throw invalid(name, `${name} must be a JSON object whose values are strings.`)
-      return parsed
+      return withoutProto(parsed, name)
     },
-    readPieces: (pieces) => Object.fromEntries(pieces),
+    readPieces: (pieces, name) => withoutProto(Object.fromEntries(pieces), name),
   }
 }
 
@@ -256,7 +256,13 @@ function inOrder(pieces: ReadonlyMap<string, string>, name: string): [string, st
 function tagsOf(pairs: readonly (readonly [string, string])[], name: string): Readonly<Record<string, string>> {
   const tags = new Map(pairs)
   if (tags.size !== pairs.length) throw invalid(name, 'A tag key stands twice.')
-  return Object.fromEntries(tags)
+  return withoutProto(Object.fromEntries(tags), name)
+}
+
+/** Readers of objects pass over this name, and what is passed over would not be bound to the ciphertext. */
+function withoutProto(names: Readonly<Record<string, string>>, name: string): Readonly<Record<string, string>> {
+  if (Object.hasOwn(names, '__proto__')) throw invalid(name, `${name} cannot have the name __proto__ in it.`)
+  return names
 }
 
 export function readJson(value: string, name: string, limits: Limits): unknown {
