@@ -165,3 +165,25 @@ async function onRecord(
   await world.audit.append(record)
   world.store.settled([record.requestId])
 }
+
+export type RunningChores = { stop(): Promise<void> }
+
+/** Chores in rounds, until stopped; a round that fails is told, and the next one tries again. */
+export function chores(world: World, everyMs: number, onFailure: (error: unknown) => void): RunningChores {
+  let stopped = false
+  let round: Promise<unknown> = Promise.resolve()
+  const timer = setInterval(() => {
+    round = round.then(async () => {
+      if (stopped) return
+      await doChores(world).catch(onFailure)
+    })
+  }, everyMs)
+  timer.unref()
+  return {
+    async stop() {
+      stopped = true
+      clearInterval(timer)
+      await round
+    },
+  }
+}

@@ -104,9 +104,15 @@ export const settings = {
   ),
   rootUnlockKey: setting(
     'root_unlock_key',
-    'Root key, place 3: folder or file of the symmetric key that opens place 2. Best on another volume, or a credential.',
-    (data: string) => join(data, 'custody', 'unlock-key'),
+    'Root key, place 3: file of the symmetric key that opens place 2. Best on another volume, or a credential.',
+    (data: string) => join(data, 'custody', 'unlock-key', 'unlock-key'),
     path,
+  ),
+  rootUnlockCredential: setting<string | undefined>(
+    'root_unlock_credential',
+    'The file of place 3, handed in by what starts the service (a systemd credential, a container secret): only read.',
+    undefined,
+    optional(path),
   ),
   rootPassphraseFile: setting<string | undefined>(
     'root_passphrase_file',

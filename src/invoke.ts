@@ -8,10 +8,17 @@ import type { Key } from './domain/key.ts'
 import { keyArn, parseKeyReference } from './domain/key-reference.ts'
 import { stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, World } from './domain/ports.ts'
-import type { Caller } from './domain/principal.ts'
+import { type Caller, principalArn } from './domain/principal.ts'
 import { partitionOf, type Scope } from './domain/scope.ts'
 import { formatInstant } from './domain/time.ts'
-import type { AnyOperation, Context, Differences, KeyNeed, ServiceSettings } from './operations/operation.ts'
+import type {
+  AccessQuestion,
+  AnyOperation,
+  Context,
+  Differences,
+  KeyNeed,
+  ServiceSettings,
+} from './operations/operation.ts'
 import { withDueRotation } from './operations/versions/rotation.ts'
 import type { PermissionRequest, Permissions } from './permissions.ts'
 
@@ -105,7 +112,7 @@ async function perform(
     throw problem('AccessDenied', { message: `${operation.name} is for principals of the operator account.` })
   const resource = operation.resource?.(input, scope)
   if ((operation.key === undefined && !operation.rightsByItem) || resource !== undefined)
-    await permit(asking, operation.name, resource ?? `arn:aws:kms:${scope.region}:${scope.account}:*`)
+    await permit(asking, operation.name, resource ?? everything(scope))
   const key = operation.key === undefined ? undefined : await findKey(asking, operation.key)
   const otherKey = operation.otherKey === undefined ? undefined : await findKey(asking, operation.otherKey)
   if (key !== undefined) draft.keyId = key.keyId
@@ -136,6 +143,7 @@ async function perform(
       if (facts.input !== undefined) draft.input = { ...draft.input, ...facts.input }
     },
     permit: (action, onResource) => permit(asking, action, onResource),
+    explain: (question) => answerQuestion(asking, question),
     call: (inner, innerInput) => {
       innerCalls += 1
       return invoke(service, {
@@ -212,6 +220,45 @@ async function permit(
     now: service.world.clock.now(),
     ...more,
   })
+}
+
+/** Who asks has the right to ask (kms:ExplainAccess); the question is about another principal of their account. */
+async function answerQuestion({ service, call, caller, scope }: Asking, question: AccessQuestion): Promise<unknown> {
+  const { store, clock } = service.world
+  const { principal } = question
+  const reference = question.keyRef === undefined ? undefined : parseKeyReference(question.keyRef)
+  const where = reference?.scope ?? scope
+  const keyId =
+    reference?.by === 'alias'
+      ? (await store.get('alias', partitionOf(where), reference.aliasName))?.keyId
+      : reference?.keyId
+  const key = keyId === undefined ? undefined : await store.get('key', partitionOf(where), keyId)
+  const explanation = await service.permissions.explain({
+    action: question.action,
+    resource: reference === undefined ? everything(scope) : keyArn({ ...where, keyId: keyId ?? 'unknown' }),
+    caller: {
+      ...caller,
+      principal,
+      principalName: principal.name,
+      principalArn: principalArn(principal.account, principal.name),
+    },
+    scope,
+    input: question.input,
+    sourceAddress: question.sourceAddress ?? call.sourceAddress,
+    secureTransport: call.secureTransport,
+    grantTokens: [],
+    now: clock.now(),
+    key,
+    aliasName: reference?.by === 'alias' ? reference.aliasName : undefined,
+    foreign: where.account !== scope.account,
+  })
+  const { decision, ...findings } = explanation
+  return { ...decision, ...findings }
+}
+
+/** The resource of what is about no key or principal in particular. */
+function everything(scope: Scope): string {
+  return `arn:aws:kms:${scope.region}:${scope.account}:*`
 }
 
 /**

@@ -1,9 +1,21 @@
 /** May this caller do this? The one question of rights, asked by `invoke` for every face. */
+import { conditionContext, requestFacts } from './domain/condition-context.ts'
 import { problem } from './domain/errors.ts'
+import type { Grant, GrantTerms } from './domain/grant.ts'
 import type { Key } from './domain/key.ts'
+import { managedPolicies } from './domain/managed-policies.ts'
+import {
+  type AccessRequest,
+  type CompiledPolicy,
+  decide,
+  type Explanation,
+  explain,
+  parsePolicy,
+  type Rights,
+} from './domain/policy.ts'
 import type { World } from './domain/ports.ts'
-import type { Caller } from './domain/principal.ts'
-import type { Scope } from './domain/scope.ts'
+import type { Caller, PolicyRecord } from './domain/principal.ts'
+import { partitionOf, type Scope } from './domain/scope.ts'
 import type { Instant } from './domain/time.ts'
 
 export type PermissionRequest = {
@@ -11,6 +23,7 @@ export type PermissionRequest = {
   readonly resource: string
   readonly caller: Caller
   readonly scope: Scope
+  /** Of the operation, decoded. Conditions ask about it. */
   readonly input: Readonly<Record<string, unknown>>
   readonly sourceAddress: string
   readonly secureTransport: boolean
@@ -19,12 +32,162 @@ export type PermissionRequest = {
   readonly key?: Key | undefined
   /** The alias that the caller named the key by. */
   readonly aliasName?: string | undefined
-  /** The key is another account's. */
+  /** The key is, or would be, another account's. */
   readonly foreign?: boolean
+  /** ReEncrypt: are both keys the same? */
+  readonly reEncryptsOnSameKey?: boolean | undefined
+  /** CreateGrant: the terms of the new grant; RetireGrant: which. */
+  readonly newGrant?: GrantTerms | undefined
+  readonly retires?: string | undefined
 }
 
 export type Permissions = {
   /** `AccessDenied`, in the same words whether the key exists or not. */
   require(request: PermissionRequest): Promise<void>
-  explain(request: PermissionRequest): Promise<unknown>
+  explain(request: PermissionRequest): Promise<Explanation>
+}
+
+const resourceAliasesKey = 'kms:resourcealiases'
+
+export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
+  // By the identity of the record: a policy that was changed is compiled anew, at the next request.
+  const compiled = new WeakMap<PolicyRecord, CompiledPolicy>()
+  const compiledManaged = new Map<string, CompiledPolicy>()
+  const compiledKeyPolicies = new WeakMap<Key, CompiledPolicy>()
+
+  async function policyNamed(account: string, name: string): Promise<CompiledPolicy | undefined> {
+    const managed = managedPolicies[name]
+    if (managed !== undefined) {
+      let policy = compiledManaged.get(name)
+      if (policy === undefined) {
+        policy = parsePolicy(managed.document, { kind: 'identity', name })
+        compiledManaged.set(name, policy)
+      }
+      return policy
+    }
+    const record = await store.get('policy', account, name)
+    // A policy that was deleted while it was attached allows nothing; it cannot deny any more either.
+    if (record === undefined) return undefined
+    let policy = compiled.get(record)
+    if (policy === undefined) {
+      policy = parsePolicy(record.document, { kind: 'identity', account, name })
+      compiled.set(record, policy)
+    }
+    return policy
+  }
+
+  async function identityPolicies(caller: Caller): Promise<readonly CompiledPolicy[]> {
+    const policies: CompiledPolicy[] = []
+    for (const name of caller.principal.policies) {
+      const policy = await policyNamed(caller.account, name)
+      if (policy !== undefined) policies.push(policy)
+    }
+    return policies
+  }
+
+  function keyPolicyOf(key: Key): CompiledPolicy | undefined {
+    if (key.policy === undefined) return undefined
+    let policy = compiledKeyPolicies.get(key)
+    if (policy === undefined) {
+      policy = parsePolicy(key.policy, { kind: 'key', account: key.account })
+      compiledKeyPolicies.set(key, policy)
+    }
+    return policy
+  }
+
+  /** Without grants: they are fetched only for who has the right in no other way. */
+  async function rightsFor(request: PermissionRequest): Promise<Rights> {
+    const { caller, key, foreign, resource } = request
+    const identity = await identityPolicies(caller)
+    if (key !== undefined)
+      return { identityPolicies: identity, key: { account: key.account, policy: keyPolicyOf(key) } }
+    // A key that is not there is decided like one with the default policy: the answer tells nothing.
+    const account = /^arn:aws:kms:[^:]*:([^:]*):key\//.exec(resource)?.[1]
+    if (account === undefined) return { identityPolicies: identity }
+    return { identityPolicies: identity, key: { account, policy: foreign ? nobody(account) : undefined } }
+  }
+
+  async function accessRequest(request: PermissionRequest, rights: Rights): Promise<AccessRequest> {
+    const { action, resource, caller, key } = request
+    const asksForAliases =
+      key !== undefined &&
+      (rights.identityPolicies.some(({ asksFor }) => asksFor.has(resourceAliasesKey)) ||
+        rights.key?.policy?.asksFor.has(resourceAliasesKey) === true)
+    const aliases = asksForAliases
+      ? (
+          await store.list('alias', { partition: partitionOf(key), index: 'key', prefix: `${key.keyId}/`, limit: 1000 })
+        ).records.map(({ aliasName }) => aliasName)
+      : undefined
+    const facts = requestFacts(action, request.input)
+    return {
+      action,
+      resource,
+      caller,
+      encryptionContext: facts.encryptionContext,
+      newGrant: request.newGrant,
+      retires: request.retires,
+      context: conditionContext({
+        action,
+        resource,
+        region: request.scope.region,
+        now: request.now,
+        sourceAddress: request.sourceAddress,
+        secureTransport: request.secureTransport,
+        caller: { ...caller, principalId: caller.principal.principalId },
+        key,
+        requestAlias: request.aliasName,
+        resourceAliases: aliases,
+        reEncryptsOnSameKey: request.reEncryptsOnSameKey,
+        request: facts,
+      }),
+    }
+  }
+
+  async function grantsOf(key: Key): Promise<readonly Grant[]> {
+    const grants: Grant[] = []
+    let after: string | undefined
+    do {
+      const page = await store.list('grant', {
+        partition: partitionOf(key),
+        prefix: `${key.keyId}/`,
+        limit: 1000,
+        ...(after === undefined ? {} : { after }),
+      })
+      grants.push(...page.records)
+      after = page.next
+    } while (after !== undefined)
+    return grants
+  }
+
+  return {
+    async require(request) {
+      const rights = await rightsFor(request)
+      const access = await accessRequest(request, rights)
+      let decision = decide(access, rights)
+      if (!decision.allowed && decision.by === 'implicit-deny' && request.key !== undefined && rights.key !== undefined)
+        decision = decide(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
+      if (decision.allowed) return
+      throw problem('AccessDenied', {
+        message: `${request.caller.principalArn} is not allowed to do ${request.action} here.`,
+        mend: 'Ask an administrator for a policy that allows it; POST /v1/access/explain tells them what decided.',
+        facts: {
+          action: request.action,
+          resource: request.resource,
+          principal: request.caller.principalArn,
+          by: decision.by,
+        },
+      })
+    },
+    async explain(request) {
+      const rights = await rightsFor(request)
+      const access = await accessRequest(request, rights)
+      if (request.key === undefined || rights.key === undefined) return explain(access, rights)
+      return explain(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
+    },
+  }
+}
+
+/** Of another account's key that is not there: nothing is allowed, as by a key policy that names nobody. */
+function nobody(account: string): CompiledPolicy {
+  return parsePolicy('{"Version":"2012-10-17","Statement":[]}', { kind: 'key', account })
 }

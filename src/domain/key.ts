@@ -67,6 +67,17 @@ export type Key = Scope & {
   readonly defaultFor?: string
   /** The key policy, a JSON document; absent where the default policy holds. */
   readonly policy?: string
+  /** How often the grants of this key have changed: so that whoever holds this record knows which grants go with it. */
+  readonly grantRevision?: number
+  /** The same key, of the same id and material, in several regions; every copy says the same here. */
+  readonly multiRegion?: MultiRegion
+}
+
+export type MultiRegion = {
+  /** Only there is the key replicated, and its rotation set. */
+  readonly primaryRegion: string
+  /** Where copies are, the primary included. */
+  readonly regions: readonly string[]
 }
 
 /** Key material sealed by a device, base64. Opens only in that device, under the same binding. */
@@ -83,6 +94,8 @@ export type KeyVersion = MaterialBinding & {
   readonly revision: number
   /** 1 for the first. */
   readonly number: number
+  /** Why it came after another version: its time had come, or somebody asked. Absent of the first. */
+  readonly madeBy?: 'AUTOMATIC' | 'ON_DEMAND'
   readonly createdAt: Instant
   /** Absent while imported material is deleted or expired. */
   readonly sealed?: SealedMaterial

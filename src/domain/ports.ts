@@ -133,6 +133,20 @@ export type AuditLog = {
   close(): Promise<void>
 }
 
+/** A log that can prove what it holds to somebody who does not trust whoever runs it. */
+export type ProvableLog = AuditLog & {
+  /** The key that everything is verified with (C2SP signed-note: `NAME+HASH+BASE64`). */
+  readonly vkey: string
+  /** A signed checkpoint (C2SP tlog-checkpoint) over all records that are durable now. */
+  checkpoint(): Promise<string>
+  /** A text that proves the record offline. A Problem `ResourceNotFound` where there is no such record. */
+  prove(index: number): Promise<string>
+  /** That the log of now begins with the log of an older size (RFC 6962, section 2.1.2); hashes in base64. */
+  proveConsistency(olderSize: number): Promise<{ readonly checkpoint: string; readonly path: readonly string[] }>
+  /** The last record of a request. */
+  find(requestId: string): Promise<{ readonly index: number; readonly record: AuditRecord } | undefined>
+}
+
 // ------------------------------------------------------------------------------------------------------------ secrets
 
 /** Seals the service's own small secrets (access-key secrets, signing keys of the log) under the root key. */
@@ -300,7 +314,7 @@ export type World = {
   readonly random: Random
   readonly store: Store
   readonly devices: ReadonlyMap<ProtectionLevel, Device>
-  readonly audit: AuditLog
+  readonly audit: ProvableLog
   readonly sealer: Sealer
   readonly usage: Usage
 }

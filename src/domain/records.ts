@@ -1,4 +1,5 @@
 import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
+import type { Grant } from './grant.ts'
 import { dueAt } from './lifecycle.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
 import { partitionOf } from './scope.ts'
@@ -15,6 +16,7 @@ export type Collections = {
   alias: Alias
   wrappingKey: WrappingKey
   importRequest: ImportRequest
+  grant: Grant
   tombstone: Tombstone
   setting: Setting
 }
@@ -85,6 +87,15 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
     id: (request) => request.keyId,
     indexes: {},
     due: (request) => request.expiresAt,
+  },
+  grant: {
+    partition: partitionOf,
+    id: (grant) => `${grant.keyId}/${grant.grantId}`,
+    indexes: {
+      token: (grant) => grant.tokenHash,
+      retiring: (grant) =>
+        grant.retiringPrincipal === undefined ? undefined : `${grant.retiringPrincipal}/${grant.keyId}/${grant.grantId}`,
+    },
   },
   tombstone: { partition: partitionOf, id: (tombstone) => tombstone.keyId, indexes: {} },
   setting: { partition: () => installation, id: (setting) => setting.name, indexes: {} },

@@ -1,6 +1,7 @@
 /** All operations there are. REST, OpenAPI, the CLI, the audit schema and the rights are read off this list. */
 import { createAccount, listAccounts } from './access/accounts.ts'
 import { createAccessKey, createToken, deleteCredential, listCredentials } from './access/credentials.ts'
+import { explainAccess } from './access/explain-access.ts'
 import { getCallerIdentity } from './access/get-caller-identity.ts'
 import { deletePolicy, getPolicy, listPolicies, putPolicy } from './access/policies.ts'
 import { createPrincipal, deletePrincipal, listPrincipals, updatePrincipal } from './access/principals.ts'
@@ -8,6 +9,8 @@ import { createAlias } from './aliases/create-alias.ts'
 import { deleteAlias } from './aliases/delete-alias.ts'
 import { listAliases } from './aliases/list-aliases.ts'
 import { updateAlias } from './aliases/update-alias.ts'
+import { listAuditRecords } from './audit/list-audit-records.ts'
+import { getAuditCheckpoint, getAuditConsistency, getAuditProof } from './audit/proofs.ts'
 import { decapsulate, deriveSharedSecret, encapsulate } from './cryptography/agreement.ts'
 import { asymmetricDecrypt, asymmetricEncrypt, sign, verify } from './cryptography/asymmetric.ts'
 import { batchDecrypt, batchEncrypt } from './cryptography/batch.ts'
@@ -107,4 +110,9 @@ export const operations: readonly AnyOperation[] = [
   deletePolicy,
   createAccount,
   listAccounts,
+  explainAccess,
+  listAuditRecords,
+  getAuditCheckpoint,
+  getAuditProof,
+  getAuditConsistency,
 ]

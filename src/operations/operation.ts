@@ -7,7 +7,7 @@ import { problem } from '../domain/errors.ts'
 import type { Key } from '../domain/key.ts'
 import { requireEnabled, stateAt } from '../domain/lifecycle.ts'
 import type { Change, World } from '../domain/ports.ts'
-import type { Caller } from '../domain/principal.ts'
+import type { Caller, Principal } from '../domain/principal.ts'
 import type { Scope } from '../domain/scope.ts'
 import type { KeyUsage } from '../domain/specs.ts'
 import type { Instant } from '../domain/time.ts'
@@ -97,11 +97,22 @@ export type Context = {
   }): void
   /** May the caller do this too? `AccessDenied` where not. */
   permit(action: string, resource: string): Promise<void>
+  /** What would be allowed to a principal of the caller's account, and why. Nothing is done. */
+  explain(question: AccessQuestion): Promise<unknown>
   /** Another operation in the name of the same caller, its input already decoded, with its own checks and its own record. */
   call(operation: AnyOperation, input: unknown): Promise<unknown>
   readonly settings: ServiceSettings
   /** Where this face's cloud differs on purpose; empty at the REST face. */
   readonly differences: Differences
+}
+
+export type AccessQuestion = {
+  readonly principal: Principal
+  /** `kms:Encrypt`. */
+  readonly action: string
+  readonly keyRef: string | undefined
+  readonly input: Readonly<Record<string, unknown>>
+  readonly sourceAddress: string | undefined
 }
 
 /** What a cloud's binding may ask for, in sight, where its cloud behaves otherwise than the core. */

@@ -1,0 +1,18 @@
+/** The entry point: hands the words of the command line to what they name. */
+import process from 'node:process'
+import { runCli } from './cli/program.ts'
+import { openTerminal } from './cli/terminal.ts'
+import { processEnvironment } from './config.ts'
+import { addServerCommands } from './server-commands.ts'
+import { version } from './version.ts'
+import { monotonic, systemRandom } from './world.ts'
+
+const terminal = openTerminal(process.stdout, process.stderr, monotonic)
+const environment = processEnvironment()
+process.exitCode = await runCli(process.argv.slice(2), {
+  environment,
+  terminal,
+  randomBytes: (count) => systemRandom().bytes(count),
+  version,
+  addServerCommands: (program) => addServerCommands(program, { environment, terminal }),
+})

@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import { problem } from '../../domain/errors.ts'
+import type { AuditRecord } from '../../domain/ports.ts'
+import { operation } from '../operation.ts'
+import { instant, nextMarker } from '../shapes.ts'
+
+/** One call looks at so many records at the most; the marker goes on from there. */
+const mostScanned = 50_000
+const chunk = 1000
+
+const auditRecord = z
+  .object({
+    index: z.number().int().describe('Place in the log; GetAuditProof proves the record by it.'),
+    time: z.string(),
+    requestId: z.string(),
+    protocol: z.string(),
+    operation: z.string(),
+    account: z.string().optional(),
+    region: z.string().optional(),
+    principal: z.string().optional(),
+    credentialId: z.string().optional(),
+    sourceAddress: z.string().optional(),
+    keyId: z.string().optional(),
+    keyVersionId: z.string().optional(),
+    alias: z.string().optional(),
+    outcome: z.string(),
+    input: z.record(z.string(), z.unknown()).optional(),
+    recovered: z.boolean().optional(),
+  })
+  .meta({ id: 'AuditRecord' })
+
+export const listAuditRecords = operation({
+  name: 'ListAuditRecords',
+  summary: 'Search the audit log of the account, the newest first.',
+  group: 'audit',
+  rest: 'GET /v1/audit/records',
+  cli: 'audit list',
+  key: undefined,
+  input: z.strictObject({
+    keyId: z.string().max(256).optional(),
+    principal: z.string().max(256).optional().describe('Resource name, or the end of one.'),
+    operation: z.string().max(64).optional(),
+    outcome: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('ok, a code such as AccessDenied, or failed for all that is not ok.'),
+    requestId: z.string().max(64).optional(),
+    from: instant().optional(),
+    to: instant().optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+    marker: z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .optional(),
+  }),
+  output: z.object({ records: z.array(auditRecord), logSize: z.number().int(), nextMarker }),
+  audit: ['keyId', 'principal', 'operation', 'outcome', 'requestId', 'from', 'to'],
+  async run({ world, scope, input }) {
+    const { from, to } = input
+    if (from !== undefined && to !== undefined && from > to)
+      throw problem('InvalidRequest', { member: 'from', message: 'from is after to.' })
+    const matches = (record: AuditRecord) =>
+      record.account === scope.account &&
+      (record.region === undefined || record.region === scope.region) &&
+      (input.keyId === undefined || record.keyId === input.keyId) &&
+      (input.principal === undefined || record.principal?.endsWith(input.principal) === true) &&
+      (input.operation === undefined || record.operation === input.operation) &&
+      (input.outcome === undefined ||
+        (input.outcome === 'failed' ? record.outcome !== 'ok' : record.outcome === input.outcome)) &&
+      (input.requestId === undefined || record.requestId === input.requestId) &&
+      (to === undefined || Date.parse(record.time) <= to)
+
+    const logSize = world.audit.size()
+    const found: (AuditRecord & { readonly index: number })[] = []
+    let end = Math.min(logSize, input.marker === undefined ? logSize : Number(input.marker))
+    const stop = Math.max(0, end - mostScanned)
+    while (end > stop && found.length < input.limit) {
+      const start = Math.max(stop, end - chunk)
+      const records: { readonly index: number; readonly record: AuditRecord }[] = []
+      for await (const entry of world.audit.read(start, end)) records.push(entry)
+      end = start
+      for (const { index, record } of records.toReversed()) {
+        // Times never go back in the log: what is older than `from` ends the search.
+        if (from !== undefined && Date.parse(record.time) < from - clockSlackMs)
+          return { records: found, logSize, nextMarker: undefined }
+        if (!matches(record) || (from !== undefined && Date.parse(record.time) < from)) continue
+        found.push({ index, ...record })
+        if (found.length === input.limit) {
+          end = index
+          break
+        }
+      }
+    }
+    return { records: found as never, logSize, nextMarker: end === 0 ? undefined : String(end) }
+  },
+})
+
+/** A record carries the time at which its request began; a slow request stands later in the log than a quick one. */
+const clockSlackMs = 120_000

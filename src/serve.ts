@@ -1,0 +1,144 @@
+/** A running service: its faces over its listeners, its chores, and its end. */
+import { chores } from './chores.ts'
+import type { Config } from './config.ts'
+import { problem } from './domain/errors.ts'
+import type { Service } from './invoke.ts'
+import { operations } from './operations/index.ts'
+import { openPermissions } from './permissions.ts'
+import { openAuthenticator } from './protocols/authenticator.ts'
+import { defaultLimits, type Face } from './protocols/http.ts'
+import { operationsFace } from './protocols/operations-face.ts'
+import { restFace } from './protocols/rest/face.ts'
+import { openApiDocument } from './protocols/rest/openapi.ts'
+import { type Listener, listen, type RunningServer } from './protocols/server.ts'
+import type { Logger } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { version } from './version.ts'
+import { monotonic, type OpenWorld } from './world.ts'
+
+export type RunningService = {
+  readonly service: Service
+  readonly servers: readonly RunningServer[]
+  /** Not ready from now on; answers in flight go out; then everything is closed. */
+  stop(): Promise<void>
+}
+
+/** Milliseconds that answers in flight are given when the service ends. */
+const graceMs = 10_000
+
+export async function startService(options: {
+  readonly world: OpenWorld
+  readonly config: Config
+  readonly operatorAccount: string
+  readonly listeners: readonly Listener[]
+  readonly log: Logger
+  /** Faces of this start only, before all others: dev mode's clock. */
+  readonly moreFaces?: readonly Face[]
+}): Promise<RunningService> {
+  const { world, config, log } = options
+  const metrics = createMetrics()
+  let stopping = false
+  const reportBug = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'bug')
+  const service: Service = {
+    world,
+    permissions: openPermissions(world),
+    settings: { operatorAccount: options.operatorAccount, version, listOperations: () => operations },
+    reportBug,
+  }
+  const authenticator = openAuthenticator(world)
+  const limits = defaultLimits
+  const faces: Face[] = [
+    ...(options.moreFaces ?? []),
+    operationsFace({
+      checks: [
+        { name: 'stopping', failing: () => (stopping ? 'The service is ending.' : undefined) },
+        { name: 'audit', failing: () => (world.audit.healthy() ? undefined : 'The audit log cannot be written.') },
+        ...[...world.devices].map(([protection, device]) => ({
+          name: `device ${protection}`,
+          failing: () => (device.healthy() ? undefined : `The ${protection} device does not answer.`),
+        })),
+        {
+          name: 'store',
+          failing: () =>
+            world.store.check().then(
+              () => undefined,
+              (error: Error) => error.message,
+            ),
+        },
+      ],
+      metrics: () => metrics.render(),
+      metricsForAll: config.metricsForAll,
+      openApi: () => openApiDocument(operations, version),
+      facts: () => ({ version, auditSize: world.audit.size() }),
+    }),
+    restFace({ service, operations, authenticator, limits, defaultRegion: config.region }),
+  ]
+  metrics.gauge('keyward_audit_records', 'Records in the audit log.', () => world.audit.size())
+  metrics.gauge('keyward_audit_healthy', '1 while the audit log can be written.', () => (world.audit.healthy() ? 1 : 0))
+  metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
+
+  const servers: RunningServer[] = []
+  try {
+    for (const listener of options.listeners)
+      servers.push(
+        await listen(listener, {
+          faces,
+          limits,
+          requestId: () => world.random.uuid(),
+          reportBug,
+          date: httpDate(() => world.clock.wall()),
+          monotonic,
+          onAnswer: (request, answer, face, startedAt) => {
+            const seconds = (monotonic() - startedAt) / 1000
+            metrics.observeRequest(face, answer.operation ?? 'none', answer.outcome ?? String(answer.status), seconds)
+            if (log.isLevelEnabled('debug'))
+              log.debug(
+                {
+                  requestId: request.requestId,
+                  face,
+                  operation: answer.operation,
+                  status: answer.status,
+                  outcome: answer.outcome,
+                  ms: seconds * 1000,
+                },
+                'answered',
+              )
+          },
+        }),
+      )
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.close(0)))
+    throw problem('Unavailable', {
+      message: `It cannot listen: ${(error as Error).message}`,
+      mend: 'Is another Keyward running? Set KEYWARD_HTTPS_PORT and KEYWARD_HTTP_PORT to free ports.',
+    })
+  }
+  const running = chores(world, config.choreSeconds * 1000, (error) =>
+    log.error({ err: error }, 'a chore failed; it will be tried again'),
+  )
+
+  return {
+    service,
+    servers,
+    async stop() {
+      stopping = true
+      await running.stop()
+      await Promise.all(servers.map((server) => server.close(graceMs)))
+      await world.close()
+    },
+  }
+}
+
+/** The value of the Date header, made once a second. */
+function httpDate(wall: () => number): () => string {
+  let second = 0
+  let text = ''
+  return () => {
+    const now = Math.floor(wall() / 1000)
+    if (now !== second) {
+      second = now
+      text = new Date(now * 1000).toUTCString()
+    }
+    return text
+  }
+}
