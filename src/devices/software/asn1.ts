@@ -66,3 +66,19 @@ export function readUnsigned(content: Uint8Array, size: number): Uint8Array | un
   padded.set(magnitude, size - magnitude.length)
   return padded
 }
+
+/** One element around these contents. */
+export function encodeElement(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const length = contents.reduce((sum, content) => sum + content.length, 0)
+  const lengthBytes: number[] = []
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) lengthBytes.unshift(rest % 256)
+  const head = length < 0x80 ? [tag, length] : [tag, 0x80 + lengthBytes.length, ...lengthBytes]
+  const encoded = new Uint8Array(head.length + length)
+  encoded.set(head)
+  let at = head.length
+  for (const content of contents) {
+    encoded.set(content, at)
+    at += content.length
+  }
+  return encoded
+}

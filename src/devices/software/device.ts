@@ -11,9 +11,10 @@ import { aesAlgorithms } from './aes.ts'
 import type { Algorithms, Material, OpenedKey } from './algorithms.ts'
 import { frame } from './framing.ts'
 import { checkKnownAnswers } from './known-answers.ts'
+import { checkPairAnswers } from './known-answers-pairs.ts'
 import { macAlgorithms } from './mac.ts'
 import { Unsealed } from './material.ts'
-import { pairAlgorithms } from './pairs.ts'
+import { encryptUnderPublicKey, pairAlgorithms } from './pairs.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { RootKeys } from './root-keys.ts'
 import { createSealing } from './sealing.ts'
@@ -156,6 +157,11 @@ export function createSoftwareDevice({
       }
     },
 
+    async encryptFor(spec, publicKey, algorithm, plaintext) {
+      if (closed) throw problem('DeviceUnavailable')
+      return encryptUnderPublicKey(pool, spec, publicKey, algorithm, plaintext)
+    },
+
     async generateWrappingKey(wrappingKeySpec, binding) {
       if (closed) throw problem('DeviceUnavailable')
       const { sealed, publicKey } = sealAndWipe(
@@ -207,7 +213,10 @@ export function createSoftwareDevice({
       return resealed === undefined ? undefined : toText(resealed)
     },
 
-    selfTest: async () => checkKnownAnswers(table),
+    async selfTest() {
+      checkKnownAnswers(table)
+      await checkPairAnswers(table)
+    },
     healthy: () => !closed,
     async close() {
       closed = true

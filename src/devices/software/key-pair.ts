@@ -7,7 +7,8 @@ import { type ProblemDetails, problem } from '../../domain/errors.ts'
 import type { KeySpec } from '../../domain/specs.ts'
 import type { Material } from './algorithms.ts'
 import { derTag, isSequence, readElement, readSequence } from './asn1.ts'
-import { curvePoint } from './curve-point.ts'
+import { type CurveSpec, curvePoint } from './curve-point.ts'
+import { canonicalCurveKey } from './curve-private-key.ts'
 import { Unsealed } from './material.ts'
 import { NativeKey } from './openssl.ts'
 import type { Pool } from './pool.ts'
@@ -51,6 +52,10 @@ const facts: Readonly<Record<PairSpec, PairFacts>> = {
 }
 
 export const pairSpecs = Object.keys(facts) as readonly PairSpec[]
+
+function isCurveSpec(spec: PairSpec): spec is CurveSpec {
+  return facts[spec].type === 'ec'
+}
 
 export function isPairSpec(spec: KeySpec): spec is PairSpec {
   return Object.hasOwn(facts, spec)
@@ -204,7 +209,7 @@ export async function openForeignPair(pool: Pool, spec: PairSpec, pkcs8: Unseale
   if (!(await pool.run(pair.native, { call: 'check' }))) {
     throw problem('InvalidKeyMaterial', { message: 'The private key does not belong to its public key.' })
   }
-  return pair
+  return isCurveSpec(spec) ? new KeyPair(spec, canonicalCurveKey(spec, opened)) : pair
 }
 
 /** What the bytes are instead of a PKCS#8 key, as far as their outside tells. */
