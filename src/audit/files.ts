@@ -1,0 +1,133 @@
+/**
+ * What the log asks of a file system, no more, so that tests can put one under it that fails in every way a disk can.
+ * Calls reject with the error of the operating system.
+ */
+import * as fs from 'node:fs'
+import { dirname, join } from 'node:path'
+
+export type FileFacts = { readonly device: number; readonly inode: number; readonly bytes: number }
+
+export type OpenFile = {
+  /** How many bytes were written: perhaps fewer than given. */
+  write(bytes: Uint8Array, position: number): Promise<number>
+  /** On disk once resolved: content and whatever is needed to read it again (fdatasync). */
+  sync(): Promise<void>
+  facts(): Promise<FileFacts>
+  close(): Promise<void>
+}
+
+export type Files = {
+  /** For writing; `create` empties what is there, `open` demands that it exists. Seen by the owner only. */
+  open(path: string, how: 'create' | 'open'): Promise<OpenFile>
+  /** Undefined where there is no such file. */
+  facts(path: string): Promise<FileFacts | undefined>
+  /** The whole file; undefined where there is none. */
+  read(path: string): Promise<Buffer | undefined>
+  /** In place of what was there, at once. */
+  rename(from: string, to: string): Promise<void>
+  /** With the directories above it. */
+  makeDirectory(path: string): Promise<void>
+  /** Makes names in it durable. */
+  syncDirectory(path: string): Promise<void>
+  /** With all that is in it; nothing where there is nothing. */
+  remove(path: string): Promise<void>
+}
+
+export const diskFiles: Files = {
+  async open(path, how) {
+    const descriptor = await called<number>((done) => fs.open(path, how === 'create' ? 'w' : 'r+', 0o600, done))
+    return {
+      write: (bytes, position) => called((done) => fs.write(descriptor, bytes, 0, bytes.length, position, done)),
+      sync: () => called((done) => fs.fdatasync(descriptor, done)),
+      facts: () => called<fs.Stats>((done) => fs.fstat(descriptor, done)).then(factsOf),
+      close: () => called((done) => fs.close(descriptor, done)),
+    }
+  },
+  facts: (path) => unlessMissing(called<fs.Stats>((done) => fs.stat(path, done)).then(factsOf)),
+  read: (path) => unlessMissing(called<Buffer>((done) => fs.readFile(path, done))),
+  rename: (from, to) => called((done) => fs.rename(from, to, done)),
+  async makeDirectory(path) {
+    await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
+  },
+  async syncDirectory(path) {
+    const descriptor = await called<number>((done) => fs.open(path, 'r', done))
+    try {
+      await called((done) => fs.fsync(descriptor, done))
+    } finally {
+      await called((done) => fs.close(descriptor, done))
+    }
+  },
+  remove: (path) => fs.promises.rm(path, { recursive: true, force: true }),
+}
+
+/** The callback forms: on the road of every request, the promise forms of node:fs cost twice as much. */
+function called<T>(call: (done: (error: NodeJS.ErrnoException | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => {
+      if (error) reject(error)
+      else resolve(result as T)
+    })
+  })
+}
+
+async function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+function factsOf(stats: fs.Stats): FileFacts {
+  return { device: stats.dev, inode: stats.ino, bytes: stats.size }
+}
+
+export async function writeAll(file: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0
+  while (written < bytes.length) {
+    const count = await file.write(written === 0 ? bytes : bytes.subarray(written), position + written)
+    if (count <= 0) throw new Error('The disk took no more bytes.')
+    written += count
+  }
+}
+
+/**
+ * The whole file or the one before it, never a part. Its name is durable only after `syncDirectory`.
+ */
+export async function replaceFile(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+  const unfinished = `${path}.tmp`
+  const file = await files.open(unfinished, 'create')
+  try {
+    await writeAll(file, bytes, 0)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await files.rename(unfinished, path)
+}
+
+/** Makes the directories and their names durable, up to and including `root`, which exists. */
+export async function makeDurableDirectories(
+  files: Files,
+  root: string,
+  paths: Iterable<string>,
+  known: Set<string>,
+): Promise<void> {
+  for (const path of paths) {
+    if (known.has(path)) continue
+    await files.makeDirectory(path)
+    // From the leaf up: a name is durable when the directory that holds it is synced.
+    for (let at = path; at !== root; at = dirname(at)) {
+      if (known.has(at)) break
+      await files.syncDirectory(dirname(at))
+      known.add(at)
+    }
+  }
+}
+
+/** Reads within one directory. */
+export function readerOf(files: Files, directory: string): (path: string) => Promise<Buffer | undefined> {
+  return (path) => files.read(join(directory, path))
+}

@@ -1,0 +1,54 @@
+/** Puts snapshots on disk, in an order in which a checkpoint never vouches for anything that is not there. */
+import { dirname, join } from 'node:path'
+import { type Files, makeDurableDirectories, replaceFile } from './files.ts'
+import type { Growing, Snapshot } from './growing.ts'
+
+export type Publisher = {
+  /** Durable once resolved. Where it rejects, the next snapshot writes all of it again. One at a time. */
+  publish(snapshot: Snapshot): Promise<void>
+  /** The size of the log as others see it. */
+  size(): number
+  /** The checkpoint they see. */
+  checkpoint(): string
+}
+
+export function publisher(
+  files: Files,
+  directory: string,
+  growing: Growing,
+  before: { readonly size: number; readonly checkpoint: string | undefined },
+): Publisher {
+  let published = before
+  let knownDirectories = new Set<string>()
+
+  async function write({ files: tiles, checkpoint }: Snapshot) {
+    const paths = [...tiles.keys()].map((path) => join(directory, path))
+    const directories = new Set(paths.map((path) => dirname(path)))
+    await makeDurableDirectories(files, directory, directories, knownDirectories)
+    for (const [path, bytes] of tiles) await replaceFile(files, join(directory, path), bytes)
+    for (const path of directories) await files.syncDirectory(path)
+    await replaceFile(files, join(directory, 'checkpoint'), Buffer.from(checkpoint))
+    await files.syncDirectory(directory)
+  }
+
+  return {
+    async publish(snapshot) {
+      try {
+        if (published.checkpoint === undefined || published.size < snapshot.size) await write(snapshot)
+        else return
+      } catch (error) {
+        // Perhaps a directory was removed.
+        knownDirectories = new Set()
+        throw error
+      }
+      published = snapshot
+      growing.forget(snapshot)
+      for (const path of snapshot.outdated.map((path) => join(directory, path))) {
+        knownDirectories.delete(path)
+        await files.remove(path)
+      }
+    },
+    size: () => published.size,
+    checkpoint: () => published.checkpoint ?? '',
+  }
+}
