@@ -45,8 +45,8 @@ export type Call = {
   readonly differences?: Differences
   /** AWS: grants that the caller points at. */
   readonly grantTokens?: readonly string[]
-  /** Everything is checked, nothing is done: ends in the Problem `DryRun`. */
-  readonly dryRun?: boolean
+  /** Everything is checked, nothing is changed or answered: ends in the Problem `DryRun`. `rights`: not even computed. */
+  readonly dryRun?: boolean | 'rights' | undefined
   /** Already decoded: an item of a batch. */
   readonly decoded?: true
 }
@@ -122,7 +122,7 @@ async function perform(
     otherKey === undefined ? undefined : await prepare(service, operation.otherKey as KeyNeed<unknown>, otherKey)
   if (ready !== undefined && operation.key?.uses) used.push({ key: ready, need: operation.key })
   if (otherReady !== undefined && operation.otherKey?.uses) used.push({ key: otherReady, need: operation.otherKey })
-  if (call.dryRun) throw problem('DryRun')
+  if (call.dryRun === 'rights') throw problem('DryRun')
 
   const context: Context = {
     world,
@@ -134,6 +134,7 @@ async function perform(
     settings,
     differences: call.differences ?? noDifferences,
     commit: async (changes) => {
+      if (call.dryRun) throw problem('DryRun')
       onCommit()
       await world.store.commit(changes, draft)
     },
@@ -157,7 +158,9 @@ async function perform(
     },
   }
   let innerCalls = 0
-  return operation.run({ ...context, input, key: ready, otherKey: otherReady })
+  const output = await operation.run({ ...context, input, key: ready, otherKey: otherReady })
+  if (call.dryRun) throw problem('DryRun')
+  return output
 }
 
 function parseInput(operation: AnyOperation, raw: unknown): unknown {
@@ -287,7 +290,14 @@ async function findKey(asking: Asking, need: KeyNeed<unknown>): Promise<Key | un
   if (where.region !== scope.region || (foreign && !call.operation.crossAccount)) key = undefined
 
   const resource = keyArn({ ...where, keyId: key?.keyId ?? keyId ?? 'unknown' })
-  await permit(asking, action, resource, { key, aliasName, foreign })
+  const other = need.actionInAws?.(input)
+  await permit(asking, action, resource, {
+    key,
+    aliasName,
+    foreign,
+    ...(other === undefined ? {} : { otherAction: `kms:${other}` }),
+    ...need.grantFacts?.(input),
+  })
   if (key !== undefined) return key
   if (reference.by === 'alias' && keyId === undefined)
     throw problem('AliasNotFound', {

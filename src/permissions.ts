@@ -7,6 +7,7 @@ import { managedPolicies } from './domain/managed-policies.ts'
 import {
   type AccessRequest,
   type CompiledPolicy,
+  type Decision,
   decide,
   type Explanation,
   explain,
@@ -20,6 +21,8 @@ import type { Instant } from './domain/time.ts'
 
 export type PermissionRequest = {
   readonly action: string
+  /** Another name of the same right: a Deny under either refuses, an Allow under either is enough. */
+  readonly otherAction?: string | undefined
   readonly resource: string
   readonly caller: Caller
   readonly scope: Scope
@@ -159,13 +162,27 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
     return grants
   }
 
+  async function decisionOn(request: PermissionRequest): Promise<Decision> {
+    const rights = await rightsFor(request)
+    const access = await accessRequest(request, rights)
+    const decision = decide(access, rights)
+    if (decision.allowed || decision.by !== 'implicit-deny' || request.key === undefined || rights.key === undefined)
+      return decision
+    return decide(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
+  }
+
+  async function decisionOnBothNames(request: PermissionRequest, otherAction: string): Promise<Decision> {
+    const decision = await decisionOn(request)
+    if (decision.by === 'explicit-deny') return decision
+    const other = await decisionOn({ ...request, action: otherAction })
+    return other.by === 'explicit-deny' || other.allowed ? other : decision
+  }
+
   return {
     async require(request) {
-      const rights = await rightsFor(request)
-      const access = await accessRequest(request, rights)
-      let decision = decide(access, rights)
-      if (!decision.allowed && decision.by === 'implicit-deny' && request.key !== undefined && rights.key !== undefined)
-        decision = decide(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
+      const { otherAction } = request
+      const decision =
+        otherAction === undefined ? await decisionOn(request) : await decisionOnBothNames(request, otherAction)
       if (decision.allowed) return
       throw problem('AccessDenied', {
         message: `${request.caller.principalArn} is not allowed to do ${request.action} here.`,

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import { problem } from '../domain/errors.ts'
+import type { GrantTerms } from '../domain/grant.ts'
 import type { Key } from '../domain/key.ts'
 import { requireEnabled, stateAt } from '../domain/lifecycle.ts'
 import type { Change, World } from '../domain/ports.ts'
@@ -18,6 +19,10 @@ export type KeyNeed<Input> = {
   readonly ref: (input: Input) => string | undefined
   /** The right asked for on this key; the operation's own without it. */
   readonly action?: string
+  /** What AWS calls the same right: policies may use either name, and a Deny under either refuses. */
+  readonly actionInAws?: (input: Input) => string
+  /** What grants decide by: the terms of the new grant, or which grant is to end. */
+  readonly grantFacts?: (input: Input) => { readonly newGrant?: GrantTerms; readonly retires?: string }
   /** A due rotation is carried out first, so that the key is used as it must be at this instant. */
   readonly rotates: boolean
   /** The answer uses the key: it is checked once more before the answer leaves, so that a dead key answers nobody. */

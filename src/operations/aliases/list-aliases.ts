@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { aliasArn } from '../../domain/key-reference.ts'
 import { partitionOf } from '../../domain/scope.ts'
-import { type KeyNeed, operation, present } from '../operation.ts'
+import { type KeyNeed, operation } from '../operation.ts'
 import { instant, keyRef, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
 import { aliasOfLivingKey } from './living.ts'
 
 type ByKey = { readonly keyId?: string | undefined }
-const ofTheKey: KeyNeed<ByKey> = { ...present<{ keyId: string }>(), ref: (input) => input.keyId }
+const ofTheKey: KeyNeed<ByKey> = { ref: (input) => input.keyId, rotates: false, uses: false, check: () => {} }
 
 export const listAliases = operation({
   name: 'ListAliases',

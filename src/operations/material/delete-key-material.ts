@@ -15,7 +15,7 @@ export const deleteKeyMaterial = operation({
   group: 'material',
   rest: 'DELETE /v1/keys/{keyId}/material',
   cli: 'import delete',
-  key: external(),
+  key: { ...external(), actionInAws: () => 'DeleteImportedKeyMaterial' },
   input: z.strictObject({ keyId: keyRef }),
   output: z.object({}),
   audit: ['keyId'],

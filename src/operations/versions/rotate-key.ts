@@ -16,7 +16,7 @@ export const rotateKey = operation({
   group: 'versions',
   rest: 'POST /v1/keys/{keyId}/rotate',
   cli: 'key rotate',
-  key: { ...present(), check: requireEnabled, rotates: true },
+  key: { ...present(), check: requireEnabled, rotates: true, actionInAws: () => 'RotateKeyOnDemand' },
   input: z.strictObject({ keyId: keyRef }),
   output: z.object({ keyId: z.string(), primaryVersionId: z.string(), versionCount: z.number().int() }),
   audit: ['keyId'],

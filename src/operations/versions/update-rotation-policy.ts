@@ -14,7 +14,12 @@ export const updateRotationPolicy = operation({
   group: 'versions',
   rest: 'PUT /v1/keys/{keyId}/rotation-policy',
   cli: 'key rotation',
-  key: { ...present(), check: requireEnabled, rotates: true },
+  key: {
+    ...present<{ readonly keyId: string; readonly enabled: boolean }>(),
+    check: requireEnabled,
+    rotates: true,
+    actionInAws: ({ enabled }) => (enabled ? 'EnableKeyRotation' : 'DisableKeyRotation'),
+  },
   input: z.strictObject({
     keyId: keyRef,
     enabled: z.boolean(),

@@ -41,7 +41,7 @@ type Wish = {
 
 async function signed(wish: Wish = {}): Promise<HttpRequest> {
   const body = wish.body ?? '{"KeyId":"alias/test","Plaintext":"aGVsbG8=","EncryptionContext":{"purpose":"é=test"}}'
-  const request = await signer.sign(
+  const request: { readonly headers: Record<string, string> } = await signer.sign(
     {
       method: 'POST',
       protocol: 'http:',
@@ -57,14 +57,14 @@ async function signed(wish: Wish = {}): Promise<HttpRequest> {
         ...wish.headers,
       },
       body,
-    } as never,
+    },
     { signingDate: new Date(wish.at ?? now) },
   )
   const query = Object.entries(wish.query ?? {})
     .flatMap(([name, value]) => [value].flat().map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`))
     .join('&')
   const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value as string]),
+    Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
   )
   return {
     method: 'POST',

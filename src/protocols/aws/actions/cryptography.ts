@@ -11,6 +11,7 @@ import {
   type Give,
   grantTokens,
   heeded,
+  ignoresCiphertext,
   keyMaterialId,
   materialIdOf,
   type Rows,
@@ -70,10 +71,7 @@ const signed = {
 const materialOfSymmetric: Give = (output, { given }) =>
   (given.EncryptionAlgorithm ?? symmetric) === symmetric ? keyMaterialId(output.keyVersionId as string) : undefined
 
-const ignoresCiphertext = (given: Given): boolean =>
-  (given.DryRunModifiers as readonly string[] | undefined)?.includes('IGNORE_CIPHERTEXT') === true
-
-/** With DryRun a caller may ask about a key without having a ciphertext of it. */
+/** What the operation is given where the caller leaves the ciphertext out, as they may with IGNORE_CIPHERTEXT. */
 function ciphertextOf(given: Given, keyMember: string): Given {
   const ignored = ignoresCiphertext(given)
   if (ignored && given.DryRun !== true)
