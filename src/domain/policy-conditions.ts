@@ -2,8 +2,8 @@
  * The Condition element of the IAM policy language, compiled. An operator is a family (how one value of the request is
  * compared with one of the policy), negated or not, with IfExists or not, over one value or over a set.
  *
- * What cannot be compared (a variable without a value, a number that is none, a list where one value is asked for) never
- * helps an Allow, and never disarms a Deny: where AWS is silent, the side that gives less is taken.
+ * What cannot be compared (a variable without a value, a number that is none) meets no condition of an Allow, and of a
+ * Deny it meets the negated ones: where AWS is silent, the side that gives less is taken.
  */
 import { arnMatches, compileArnPattern } from './arn-pattern.ts'
 import {
