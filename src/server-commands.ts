@@ -101,7 +101,8 @@ async function serve(environment: Environment, terminal: Terminal): Promise<void
       `  HTTP      ${http?.url}   (this machine only)`,
       `  API docs  ${http?.url}/docs/`,
       `  Data      ${config.data}`,
-      `  Root key  ${world.custody.describe()}`,
+      `  Root key  in three places: ${config.rootCiphertext}, ${config.rootPrivateKey}, ${thirdPlace(config)}`,
+      ...world.custody.warnings.map((warning) => `            ${warning}`),
       ...(first === undefined ? [] : firstWords(first, http?.url ?? '')),
       '',
     ].join('\n'),
@@ -109,6 +110,11 @@ async function serve(environment: Environment, terminal: Terminal): Promise<void
   await untilAskedToStop()
   terminal.say('  Ending: answers in flight go out first.')
   await running.stop()
+}
+
+function thirdPlace(config: Config): string {
+  if (config.rootPassphraseFile !== undefined) return 'a passphrase'
+  return config.rootUnlockCredential ?? config.rootUnlockKey
 }
 
 function firstWords(first: FirstCredentials & { readonly account: string }, url: string): string[] {

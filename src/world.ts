@@ -3,8 +3,7 @@ import { randomFillSync, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AuditLogOnDisk, openAuditLog } from './audit/log.ts'
-import { openMemoryAuditLog } from './audit/memory-log.ts'
+import { openAuditLog } from './audit/log.ts'
 import { noteSigner } from './audit/note.ts'
 import type { Config } from './config.ts'
 import {
@@ -19,7 +18,7 @@ import { createSoftwareDevice, type SoftwareDevice } from './devices/software/de
 import { createSealer, type ResealingSealer } from './devices/software/sealer.ts'
 import { problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
-import type { Clock, Device, Random, Store, World } from './domain/ports.ts'
+import type { Clock, Device, ProvableLog, Random, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
 import type { Instant } from './domain/time.ts'
 import { cachedStore } from './stores/cached.ts'
@@ -95,9 +94,9 @@ const settingNames = {
 const seedPurpose = ['audit-signing-seed']
 
 /** Everything that `config` names, opened and checked. What is missing is made only where nothing is there yet. */
-export async function openWorld(config: Config): Promise<OpenWorld> {
+export async function openWorld(config: Config, parts: { readonly clock?: WorldClock } = {}): Promise<OpenWorld> {
   const random = systemRandom()
-  const clock = systemClock()
+  const clock = parts.clock ?? systemClock()
   mkdirSync(config.data, { recursive: true, mode: 0o700 })
   const custody = await openOrCreateCustody(config, random)
   const store = await openStore(config)
@@ -144,9 +143,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   const devices = new Map<ProtectionLevel, Device>([['SOFTWARE', software]])
 
   const signer = noteSigner(`${config.auditName}/audit`, await signingSeed(store, sealer, random))
-  const audit: AuditLogOnDisk = inMemory
-    ? await openMemoryAuditLog({ signer })
-    : await openAuditLog({ directory: join(config.data, 'audit'), signer })
+  const audit = await openAuditLog({ directory: join(config.data, 'audit'), signer })
   closing.push(() => audit.close())
   await raiseClock(clock, store, audit)
   await putOnRecord(store, audit)
@@ -227,7 +224,7 @@ async function signingSeed(store: Store, sealer: ResealingSealer, random: Random
 }
 
 /** The clock does not go back over a restart: not behind the last record, nor behind what the chores have noted. */
-async function raiseClock(clock: WorldClock, store: Store, audit: AuditLogOnDisk): Promise<void> {
+async function raiseClock(clock: WorldClock, store: Store, audit: ProvableLog): Promise<void> {
   const noted = await store.get('setting', installation, settingNames.highWater)
   if (noted !== undefined) clock.raiseTo(Number(noted.value))
   const size = audit.size()
@@ -238,7 +235,7 @@ async function raiseClock(clock: WorldClock, store: Store, audit: AuditLogOnDisk
 const searched = 100_000
 
 /** Changes that were durable when the process died, but whose record was not: they are put on record now. */
-async function putOnRecord(store: Store, audit: AuditLogOnDisk): Promise<void> {
+async function putOnRecord(store: Store, audit: ProvableLog): Promise<void> {
   const unsettled = await store.unsettled()
   if (unsettled.length === 0) return
   const missing = new Map(unsettled.map((record) => [record.requestId, record]))

@@ -49,8 +49,8 @@ async function requirePolicies(world: World, account: string, names: readonly st
       })
 }
 
-const resource = (input: { readonly name: string }, scope: { readonly account: string }) =>
-  principalArn(scope.account, input.name)
+const resource = (input: { readonly principalName: string }, scope: { readonly account: string }) =>
+  principalArn(scope.account, input.principalName)
 
 export const createPrincipal = operation({
   name: 'CreatePrincipal',
@@ -60,23 +60,23 @@ export const createPrincipal = operation({
   cli: 'access principal create',
   key: undefined,
   resource,
-  input: z.strictObject({ name: principalName, policies: z.array(z.string().max(128)).max(20).default([]) }),
+  input: z.strictObject({ principalName, policies: z.array(z.string().max(128)).max(20).default([]) }),
   output: z.object({ principal: principalFacts }),
-  audit: ['name', 'policies'],
+  audit: ['principalName', 'policies'],
   async run({ world, scope, now, input, commit }) {
-    if (input.name === 'root')
+    if (input.principalName === 'root')
       throw problem('InvalidRequest', {
         member: 'name',
         message: 'root is the account itself.',
         mend: 'Choose another name.',
       })
-    if ((await world.store.get('principal', scope.account, input.name)) !== undefined)
+    if ((await world.store.get('principal', scope.account, input.principalName)) !== undefined)
       throw problem('PrincipalExists', { mend: 'Choose another name.' })
     await requirePolicies(world, scope.account, input.policies)
     const principal: Principal = {
       revision: 1,
       account: scope.account,
-      name: input.name,
+      name: input.principalName,
       principalId: `AIDA${world.random.uuid().replaceAll('-', '').slice(0, 17).toUpperCase()}`,
       createdAt: now,
       policies: [...new Set(input.policies)],
@@ -111,20 +111,20 @@ export const updatePrincipal = operation({
   name: 'UpdatePrincipal',
   summary: 'Attach and detach policies, or lock a principal out and let it in again. Holds for its next request.',
   group: 'access',
-  rest: 'PATCH /v1/principals/{name}',
+  rest: 'PATCH /v1/principals/{principalName}',
   cli: 'access principal update',
   key: undefined,
   resource,
   input: z.strictObject({
-    name: principalName,
+    principalName,
     attachPolicies: z.array(z.string().max(128)).max(20).default([]),
     detachPolicies: z.array(z.string().max(128)).max(20).default([]),
     disabled: z.boolean().optional(),
   }),
   output: z.object({ principal: principalFacts }),
-  audit: ['name', 'attachPolicies', 'detachPolicies', 'disabled'],
+  audit: ['principalName', 'attachPolicies', 'detachPolicies', 'disabled'],
   async run({ world, scope, input, commit }) {
-    const principal = await findPrincipal(world, scope.account, input.name)
+    const principal = await findPrincipal(world, scope.account, input.principalName)
     await requirePolicies(world, scope.account, input.attachPolicies)
     const policies = [...new Set([...principal.policies, ...input.attachPolicies])].filter(
       (name) => !input.detachPolicies.includes(name),
@@ -144,21 +144,21 @@ export const deletePrincipal = operation({
   name: 'DeletePrincipal',
   summary: 'Delete a principal and all its credentials.',
   group: 'access',
-  rest: 'DELETE /v1/principals/{name}',
+  rest: 'DELETE /v1/principals/{principalName}',
   cli: 'access principal delete',
   key: undefined,
   resource,
-  input: z.strictObject({ name: principalName }),
+  input: z.strictObject({ principalName }),
   output: z.object({}),
-  audit: ['name'],
+  audit: ['principalName'],
   async run({ world, scope, caller, input, commit }) {
-    const principal = await findPrincipal(world, scope.account, input.name)
-    if (caller.principalName === input.name)
+    const principal = await findPrincipal(world, scope.account, input.principalName)
+    if (caller.principalName === input.principalName)
       throw problem('Conflict', { message: 'Nobody deletes themselves.', mend: 'Let another administrator do it.' })
     const { records } = await world.store.list('credential', {
       partition: installation,
       index: 'principal',
-      prefix: `${scope.account}/${input.name}/`,
+      prefix: `${scope.account}/${input.principalName}/`,
       limit: 1000,
     })
     await commit([
