@@ -39,7 +39,7 @@ function halfOf(spec: PairSpec, publicKeyDer: string): PublicHalf {
   return known
 }
 
-/** Every vector as the message itself, and again as its digest: two roads through two interfaces of OpenSSL. */
+/** Every vector as the message itself, and again as its digest: a digest must be signed as it is given. */
 function signatures(file: string, spec: PairSpec, digest: string, atLeast: number, check: Check): void {
   for (const type of ['RAW', 'DIGEST'] as const) {
     wycheproof<Signers, Signed>(file, {

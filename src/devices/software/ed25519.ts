@@ -4,9 +4,7 @@ import type { Signable } from '../../domain/ports.ts'
 import type { SigningAlgorithm } from '../../domain/specs.ts'
 import type { KeyPair, PublicHalf } from './key-pair.ts'
 import { runOpenssl } from './openssl.ts'
-import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
-
-const sha512Bytes = 64
+import { algorithmMismatch, givenDigest, messageTypeMismatch } from './signable.ts'
 
 export async function signEd25519(pair: KeyPair, algorithm: SigningAlgorithm, message: Signable): Promise<Uint8Array> {
   if (algorithm === 'ED25519_SHA_512') return nodeSign(null, rawMessage(algorithm, message), pair.privateKey)
@@ -39,5 +37,5 @@ function rawMessage(algorithm: SigningAlgorithm, message: Signable): Uint8Array 
 function prehash(key: PublicHalf, algorithm: SigningAlgorithm, message: Signable): Uint8Array {
   if (algorithm !== 'ED25519_PH_SHA_512') throw algorithmMismatch(algorithm, key.spec)
   if (message.type !== 'DIGEST') throw messageTypeMismatch(algorithm, message.type, 'DIGEST')
-  return hash('sha512', digestOf(message, algorithm, sha512Bytes), 'buffer')
+  return hash('sha512', givenDigest(message, algorithm, 'sha512'), 'buffer')
 }

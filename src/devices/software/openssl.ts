@@ -18,7 +18,8 @@ export type SignatureScheme =
   | 'DIGEST'
   /** RFC 8032: over PH(M), 64 bytes, with an empty context. */
   | 'ED25519PH'
-  /** FIPS 204: over mu, 64 bytes, hedged. */
+  /** FIPS 204, hedged: over a message, with an empty context, or over mu, 64 bytes. */
+  | 'ML_DSA'
   | 'ML_DSA_MU'
 
 export type EncryptionScheme =
@@ -236,11 +237,11 @@ function initSignature(context: bigint, key: bigint, scheme: SignatureScheme, do
     must(call, functions[call](context, signatureAlgorithm('ED25519ph'), 0n))
     return
   }
-  if (scheme === 'ML_DSA_MU') {
+  if (scheme === 'ML_DSA' || scheme === 'ML_DSA_MU') {
     const call = `EVP_PKEY_${doing}_message_init` as const
     const name = readString(functions.EVP_PKEY_get0_type_name(key)) ?? ''
     must(call, functions[call](context, signatureAlgorithm(name), 0n))
-    must('mu', functions.EVP_PKEY_CTX_ctrl_str(context, 'mu', '1'))
+    if (scheme === 'ML_DSA_MU') must('mu', functions.EVP_PKEY_CTX_ctrl_str(context, 'mu', '1'))
     return
   }
   const call = `EVP_PKEY_${doing}_init` as const

@@ -1,8 +1,9 @@
 /**
- * Keeps the event loop free while keys compute. Two ways off the main thread, for what takes longer than some 50
- * microseconds: `run` hands an OpenSSL call to threads of our own, because node:ffi is synchronous; `native` bounds how
- * many callback forms of node:crypto are under way, because they share libuv's threads with the file system, and an
- * audit record must not wait to be synced until sixteen RSA keys are made.
+ * Keeps the event loop free while keys compute. What takes longer than some 50 microseconds leaves the main thread: an
+ * OpenSSL call goes to threads of our own, because node:ffi is synchronous; and the callback forms of node:crypto go to
+ * libuv's threads, a bounded number at a time, because those are shared with the file system, and an audit record must
+ * not wait to be synced until sixteen RSA keys are made. So signatures take the first way even where node:crypto has a
+ * callback for them: it costs the main thread the same, and it grows with the cores.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -35,6 +36,9 @@ const longestQueue = 8_192
 /** Two to a thread: the next one is there already when the first is answered. */
 const perThread = 2
 
+/** The flags of the process are not for its threads, and its environment is none of their business. */
+const threadOptions = { name: 'openssl', execArgv: ['--disable-warning=ExperimentalWarning'], env: {} }
+
 type Waiting = {
   readonly key: NativeKey
   readonly job: Job
@@ -63,7 +67,7 @@ export function createPool({ threads = availableParallelism() }: { readonly thre
   }
 
   function hire(): Thread {
-    const worker = new Worker(new URL('./openssl-worker.ts', import.meta.url), { name: 'openssl' })
+    const worker = new Worker(new URL('./openssl-worker.ts', import.meta.url), threadOptions)
     const thread: Thread = { worker, underWay: new Map() }
     worker.on('message', (answer: Answer) => {
       const waiting = thread.underWay.get(answer.id)

@@ -1,5 +1,5 @@
 /** ML-DSA (FIPS 204), hedged and with an empty context, and ML-KEM (FIPS 203). */
-import { decapsulate, encapsulate, sign as nodeSign, verify as nodeVerify } from 'node:crypto'
+import { decapsulate, encapsulate } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
 import type { Signable } from '../../domain/ports.ts'
 import type { SigningAlgorithm } from '../../domain/specs.ts'
@@ -15,9 +15,7 @@ export async function signMlDsa(
   algorithm: SigningAlgorithm,
   message: Signable,
 ): Promise<Uint8Array> {
-  const input = signed(pair, algorithm, message)
-  if (message.type === 'EXTERNAL_MU') return pool.run(pair.native, { call: 'sign', scheme: 'ML_DSA_MU', input })
-  return pool.native<Uint8Array>((done) => nodeSign(null, input, pair.privateKey, done))
+  return pool.run(pair.native, { call: 'sign', ...signed(pair, algorithm, message) })
 }
 
 export async function verifyMlDsa(
@@ -27,20 +25,16 @@ export async function verifyMlDsa(
   message: Signable,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const input = signed(key, algorithm, message)
-  if (message.type === 'EXTERNAL_MU') {
-    return pool.run(key.native, { call: 'verify', scheme: 'ML_DSA_MU', input, signature })
-  }
-  return pool.native<boolean>((done) => nodeVerify(null, input, key.publicKey, signature, done))
+  return pool.run(key.native, { call: 'verify', ...signed(key, algorithm, message), signature })
 }
 
-function signed(key: PublicHalf, algorithm: SigningAlgorithm, message: Signable): Uint8Array {
+function signed(key: PublicHalf, algorithm: SigningAlgorithm, message: Signable) {
   if (algorithm !== 'ML_DSA_SHAKE_256') throw algorithmMismatch(algorithm, key.spec)
   switch (message.type) {
     case 'RAW':
-      return message.message
+      return { scheme: 'ML_DSA', input: message.message } as const
     case 'EXTERNAL_MU':
-      if (message.mu.length === muBytes) return message.mu
+      if (message.mu.length === muBytes) return { scheme: 'ML_DSA_MU', input: message.mu } as const
       throw problem('InvalidRequest', { message: `An external mu has ${muBytes} bytes.`, member: 'message' })
     case 'DIGEST':
       throw messageTypeMismatch(algorithm, message.type, 'RAW or EXTERNAL_MU')

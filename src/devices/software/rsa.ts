@@ -1,35 +1,30 @@
 /** RSA: RSASSA-PSS, RSASSA-PKCS1-v1_5 and RSAES-OAEP (RFC 8017). */
-import { constants, sign as nodeSign, verify as nodeVerify, publicEncrypt } from 'node:crypto'
+import { constants, publicEncrypt } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
 import type { Signable } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
 import type { KeyPair, PublicHalf } from './key-pair.ts'
-import { type Hash, runOpenssl } from './openssl.ts'
+import { runOpenssl } from './openssl.ts'
 import type { Pool } from './pool.ts'
-import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
+import { algorithmMismatch, digestOf } from './signable.ts'
 
-type Signature = { readonly rsa: 'PSS' | 'PKCS1'; readonly hash: Hash; readonly digestBytes: number }
+type Hash = 'sha256' | 'sha384' | 'sha512'
 
-const signatures: Readonly<Partial<Record<SigningAlgorithm, Signature>>> = {
-  RSASSA_PSS_SHA_256: { rsa: 'PSS', hash: 'sha256', digestBytes: 32 },
-  RSASSA_PSS_SHA_384: { rsa: 'PSS', hash: 'sha384', digestBytes: 48 },
-  RSASSA_PSS_SHA_512: { rsa: 'PSS', hash: 'sha512', digestBytes: 64 },
-  RSASSA_PKCS1_V1_5_SHA_256: { rsa: 'PKCS1', hash: 'sha256', digestBytes: 32 },
-  RSASSA_PKCS1_V1_5_SHA_384: { rsa: 'PKCS1', hash: 'sha384', digestBytes: 48 },
-  RSASSA_PKCS1_V1_5_SHA_512: { rsa: 'PKCS1', hash: 'sha512', digestBytes: 64 },
-}
+/** The salt of PSS is as long as the digest, and MGF1 runs over the same hash: as both clouds have it. */
+const signatures: Readonly<Partial<Record<SigningAlgorithm, { readonly rsa: 'PSS' | 'PKCS1'; readonly hash: Hash }>>> =
+  {
+    RSASSA_PSS_SHA_256: { rsa: 'PSS', hash: 'sha256' },
+    RSASSA_PSS_SHA_384: { rsa: 'PSS', hash: 'sha384' },
+    RSASSA_PSS_SHA_512: { rsa: 'PSS', hash: 'sha512' },
+    RSASSA_PKCS1_V1_5_SHA_256: { rsa: 'PKCS1', hash: 'sha256' },
+    RSASSA_PKCS1_V1_5_SHA_384: { rsa: 'PKCS1', hash: 'sha384' },
+    RSASSA_PKCS1_V1_5_SHA_512: { rsa: 'PKCS1', hash: 'sha512' },
+  }
 
-function signatureOf(algorithm: SigningAlgorithm, key: PublicHalf): Signature {
+function signatureOf(algorithm: SigningAlgorithm, key: PublicHalf) {
   const found = signatures[algorithm]
   if (found === undefined) throw algorithmMismatch(algorithm, key.spec)
   return found
-}
-
-/** For node:crypto; the salt of PSS is as long as the digest, as both clouds have it. */
-function nodeOptions({ rsa, digestBytes }: Signature) {
-  return rsa === 'PSS'
-    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: digestBytes }
-    : { padding: constants.RSA_PKCS1_PADDING }
 }
 
 /** As long as the modulus. */
@@ -40,18 +35,7 @@ export async function signRsa(
   message: Signable,
 ): Promise<Uint8Array> {
   const scheme = signatureOf(algorithm, pair)
-  switch (message.type) {
-    case 'RAW': {
-      const key = { key: pair.privateKey, ...nodeOptions(scheme) }
-      return pool.native<Uint8Array>((done) => nodeSign(scheme.hash, message.message, key, done))
-    }
-    case 'DIGEST': {
-      const input = digestOf(message, algorithm, scheme.digestBytes)
-      return pool.run(pair.native, { call: 'sign', scheme: { rsa: scheme.rsa, hash: scheme.hash }, input })
-    }
-    case 'EXTERNAL_MU':
-      throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')
-  }
+  return pool.run(pair.native, { call: 'sign', scheme, input: digestOf(message, algorithm, scheme.hash) })
 }
 
 /** Without the pool: a verification takes 20 to 90 microseconds. */
@@ -62,21 +46,14 @@ export async function verifyRsa(
   signature: Uint8Array,
 ): Promise<boolean> {
   const scheme = signatureOf(algorithm, key)
-  switch (message.type) {
-    case 'RAW':
-      return nodeVerify(scheme.hash, message.message, { key: key.publicKey, ...nodeOptions(scheme) }, signature)
-    case 'DIGEST': {
-      const input = digestOf(message, algorithm, scheme.digestBytes)
-      const { rsa, hash } = scheme
-      return runOpenssl({ call: 'verify', key: key.native.address, scheme: { rsa, hash }, input, signature })
-    }
-    case 'EXTERNAL_MU':
-      throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')
-  }
+  const input = digestOf(message, algorithm, scheme.hash)
+  return runOpenssl({ call: 'verify', key: key.native.address, scheme, input, signature })
 }
 
 /** MGF1 runs over the same hash as the label: what both clouds mean, and what Java does not do unless told. */
-const oaepHashes: Readonly<Partial<Record<EncryptionAlgorithm, { readonly hash: Hash; readonly bytes: number }>>> = {
+const oaepHashes: Readonly<
+  Partial<Record<EncryptionAlgorithm, { readonly hash: 'sha1' | 'sha256'; readonly bytes: number }>>
+> = {
   RSAES_OAEP_SHA_1: { hash: 'sha1', bytes: 20 },
   RSAES_OAEP_SHA_256: { hash: 'sha256', bytes: 32 },
 }

@@ -11,7 +11,7 @@ import { derTag, readSequence, readUnsigned } from './asn1.ts'
 import { curvePoint, invalidPeer } from './curve-point.ts'
 import type { KeyPair, PublicHalf } from './key-pair.ts'
 import type { Pool } from './pool.ts'
-import { algorithmMismatch, digestOf, messageTypeMismatch } from './signable.ts'
+import { algorithmMismatch, givenDigest, messageTypeMismatch } from './signable.ts'
 
 /** GM/T 0009, section 10: the id of a signer that named none. */
 const defaultSignerId = Buffer.from('1234567812345678')
@@ -64,7 +64,7 @@ function signed(key: PublicHalf, algorithm: SigningAlgorithm, message: Signable,
     case 'RAW':
       return hash('sm3', Buffer.concat([signerHash(key, options.signerId), message.message]), 'buffer')
     case 'DIGEST':
-      return digestOf(message, algorithm, sm3Bytes)
+      return givenDigest(message, algorithm, 'sm3')
     case 'EXTERNAL_MU':
       throw messageTypeMismatch(algorithm, message.type, 'RAW or DIGEST')
   }

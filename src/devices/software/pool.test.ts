@@ -1,0 +1,190 @@
+/** Threads that compute beside the event loop: what they owe to the loop, to each other, and to whoever closes them. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createPublicKey, hash, verify } from 'node:crypto'
+import { after, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Problem } from '../../domain/errors.ts'
+import { type KeyPair, openPair, type PairSpec } from './key-pair.ts'
+import { pairAnswers } from './known-answers-pairs.ts'
+import { Unsealed } from './material.ts'
+import { NativeKey, OpensslFailure } from './openssl.ts'
+import { createPool } from './pool.ts'
+import { signRsa } from './rsa.ts'
+
+const pool = createPool({ threads: 2 })
+after(() => pool.close())
+
+const message = { type: 'RAW', message: Buffer.from('Keyward') } as const
+
+function knownPair(spec: PairSpec): KeyPair {
+  return openPair(spec, new Unsealed(Buffer.from(pairAnswers[spec].privateKey, 'base64')))
+}
+
+test('sixteen RSA-4096 signatures at once leave the event loop turning', async () => {
+  const pair = knownPair('RSA_4096')
+  let finished = 0
+  const signatures = Array.from({ length: 16 }, async () => {
+    await signRsa(pool, pair, 'RSASSA_PSS_SHA_512', message)
+    finished += 1
+  })
+  let turns = 0
+  let turnsWithWork = 0
+  while (finished < 16) {
+    const before = finished
+    await turn()
+    turns += 1
+    if (finished < 16 && finished === before) turnsWithWork += 1
+  }
+  await Promise.all(signatures)
+  // Were they computed on this thread, there would be one turn to a signature and none in between.
+  assert.ok(turnsWithWork > 32, `${turnsWithWork} of ${turns} turns`)
+})
+
+test('every answer goes to its own question, however many are asked', async () => {
+  const pair = knownPair('EC_P384')
+  const publicKey = createPublicKey({
+    key: Buffer.from(pairAnswers.EC_P384.publicKey, 'base64'),
+    format: 'der',
+    type: 'spki',
+  })
+  const asked = Array.from({ length: 120 }, async (_, index) => {
+    const text = Buffer.from(`message ${index}`)
+    const input = hash('sha384', text, 'buffer')
+    const signature = await pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input })
+    return verify('sha384', text, publicKey, signature)
+  })
+  assert.deepEqual(await Promise.all(asked), new Array(120).fill(true))
+})
+
+test('what is handed to the pool may change afterwards: the pool has its own copy', async () => {
+  const pair = knownPair('EC_P384')
+  const busy = Array.from({ length: 8 }, () =>
+    pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) }),
+  )
+  const input = new Uint8Array(48).fill(7)
+  const signing = pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input })
+  input.fill(9)
+  const signature = await signing
+  const valid = (digest: number) =>
+    pool.run(pair.native, { call: 'verify', scheme: 'DIGEST', input: new Uint8Array(48).fill(digest), signature })
+  assert.deepEqual([await valid(7), await valid(9)], [true, false])
+  await Promise.all(busy)
+})
+
+test('a call that OpenSSL refuses for no fault of the input rejects, and the thread goes on', async () => {
+  const pair = knownPair('EC_P384')
+  const scheme = { rsa: 'PSS', hash: 'sha256' } as const
+  await assert.rejects(pool.run(pair.native, { call: 'sign', scheme, input: new Uint8Array(32) }), OpensslFailure)
+  await assert.rejects(
+    pool.run(pair.native, { call: 'decrypt', scheme: 'SM2', input: new Uint8Array(32) }),
+    OpensslFailure,
+  )
+  const signature = await pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
+  assert.ok(signature.length > 90)
+})
+
+test('a key stays open while somebody computes with it, though nobody holds it any more', async () => {
+  const asked = Array.from({ length: 40 }, () => {
+    const { native } = knownPair('EC_P521')
+    return pool.run(native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(64) })
+  })
+  // Pressure, so that whatever is not held is collected before the jobs have run.
+  for (let round = 0; round < 20; round++) {
+    Array.from({ length: 1_000 }, () => new Uint8Array(4_096))
+    await turn()
+  }
+  for (const signature of await Promise.all(asked)) assert.ok(signature.length > 130)
+})
+
+test('calls of node:crypto run two at a time, in order, and a failing one gives its place to the next', async () => {
+  const starts: number[] = []
+  const dones: ((error: Error | null, result: number) => void)[] = []
+  const results = Array.from({ length: 5 }, (_, index) =>
+    pool.native<number>((done) => {
+      starts.push(index)
+      dones[index] = done
+    }),
+  )
+  await turn()
+  assert.deepEqual(starts, [0, 1])
+  dones[1]?.(new Error('no'), 0)
+  await assert.rejects(results[1]!, /no/)
+  await turn()
+  assert.deepEqual(starts, [0, 1, 2])
+  for (const index of [0, 2]) dones[index]?.(null, index)
+  await turn()
+  for (const index of [3, 4]) dones[index]?.(null, index)
+  assert.deepEqual(await Promise.all([results[0], results[2], results[3], results[4]]), [0, 2, 3, 4])
+})
+
+test('a call of node:crypto that throws at once gives its place back', async () => {
+  for (let round = 0; round < 5; round++) {
+    const thrown = pool.native(() => {
+      throw new Error('at once')
+    })
+    await assert.rejects(thrown, /at once/)
+  }
+  assert.equal(await pool.native<number>((done) => done(null, 1)), 1)
+})
+
+test('a pool that closes answers what is under way, and refuses what comes after', async () => {
+  const closing = createPool({ threads: 2 })
+  const pair = knownPair('RSA_4096')
+  const underWay = Array.from({ length: 6 }, () => signRsa(closing, pair, 'RSASSA_PSS_SHA_256', message))
+  const closed = closing.close()
+  const unavailable = (error: unknown) => error instanceof Problem && error.code === 'DeviceUnavailable'
+  await assert.rejects(signRsa(closing, pair, 'RSASSA_PSS_SHA_256', message), unavailable)
+  await assert.rejects(
+    closing.native((done) => done(null, 1)),
+    unavailable,
+  )
+  await closed
+  for (const signature of await Promise.all(underWay)) assert.equal(signature.length, 512)
+})
+
+test('a pool that nobody closed does not keep the process alive', async () => {
+  const script = `
+    const { createPool } = await import('./pool.ts')
+    const { openPair } = await import('./key-pair.ts')
+    const { pairAnswers } = await import('./known-answers-pairs.ts')
+    const { Unsealed } = await import('./material.ts')
+    const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
+    const signature = await createPool().run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
+    console.log(signature.length > 90)`
+  const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 30_000 })
+  assert.equal(stdout.trim(), 'true')
+})
+
+test('without node:ffi the device says so, and how to have it', async () => {
+  const script = `
+    const { NativeKey } = await import('./openssl.ts')
+    try { new NativeKey('private', new Uint8Array(1)) } catch (error) { console.log(error.code, error.message, error.mend) }`
+  for (const flag of ['--no-experimental-ffi', '--permission']) {
+    const flags = [
+      flag,
+      '--allow-fs-read=*',
+      '--disable-warning=ExperimentalWarning',
+      '--input-type=module',
+      '--eval',
+      script,
+    ]
+    const used = flag === '--permission' ? flags : flags.filter((one) => one !== '--allow-fs-read=*')
+    const { stdout } = await promisify(execFile)(process.execPath, used, { cwd: import.meta.dirname, timeout: 30_000 })
+    assert.match(stdout, /^DeviceUnavailable .*node:ffi.* --allow-ffi/)
+  }
+})
+
+test('bytes that are no key are refused, and leave nothing in the error queue of node:crypto', () => {
+  for (const bytes of ['', '00', '3000', '3003020100', 'ff'.repeat(64)]) {
+    for (const half of ['private', 'public'] as const) {
+      assert.throws(() => new NativeKey(half, Buffer.from(bytes, 'hex')), OpensslFailure)
+    }
+  }
+  const { publicKey, signatures } = pairAnswers.EC_P256
+  const key = createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' })
+  const signature = Buffer.from(signatures?.ECDSA_SHA_256 ?? '', 'base64')
+  assert.equal(verify('sha256', message.message, key, signature), true)
+})
