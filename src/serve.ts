@@ -5,7 +5,9 @@ import { problem } from './domain/errors.ts'
 import type { Service } from './invoke.ts'
 import { operations } from './operations/index.ts'
 import { openPermissions } from './permissions.ts'
+import { alibabaFace } from './protocols/alibaba/face.ts'
 import { openAuthenticator } from './protocols/authenticator.ts'
+import { awsFace } from './protocols/aws/face.ts'
 import { defaultLimits, type Face } from './protocols/http.ts'
 import { operationsFace } from './protocols/operations-face.ts'
 import { restFace } from './protocols/rest/face.ts'
@@ -49,6 +51,8 @@ export async function startService(options: {
   const limits = defaultLimits
   const faces: Face[] = [
     ...(options.moreFaces ?? []),
+    awsFace({ service, operations, authenticator, limits }),
+    alibabaFace({ service, operations, authenticator, limits, defaultRegion: config.region }),
     operationsFace({
       checks: [
         { name: 'stopping', failing: () => (stopping ? 'The service is ending.' : undefined) },

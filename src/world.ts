@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openAuditLog } from './audit/log.ts'
+import { openMemoryAuditLog } from './audit/memory-log.ts'
 import { noteSigner } from './audit/note.ts'
 import type { Config } from './config.ts'
 import {
@@ -143,7 +144,9 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   const devices = new Map<ProtectionLevel, Device>([['SOFTWARE', software]])
 
   const signer = noteSigner(`${config.auditName}/audit`, await signingSeed(store, sealer, random))
-  const audit = await openAuditLog({ directory: join(config.data, 'audit'), signer })
+  const audit: ProvableLog = inMemory
+    ? await openMemoryAuditLog({ signer })
+    : await openAuditLog({ directory: join(config.data, 'audit'), signer })
   closing.push(() => audit.close())
   await raiseClock(clock, store, audit)
   await putOnRecord(store, audit)

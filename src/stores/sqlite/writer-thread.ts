@@ -17,6 +17,7 @@ export async function startWriter(data: WriterData): Promise<Writer> {
   const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData: data })
   const waiting = new Map<number, (outcome: Outcome | Failed) => void>()
   let numbers = 0
+  let closing = false
   /** Why nothing can be written any more. */
   let ended: Error | undefined
 
@@ -48,9 +49,9 @@ export async function startWriter(data: WriterData): Promise<Writer> {
     waiting.clear()
   }
 
-  /** A process that has nothing else to do may end, but not while something is being written. */
+  /** A process that has nothing else to do may end, but not while something is being written, or the thread is to end. */
   function restIfIdle(): void {
-    if (waiting.size === 0) worker.unref()
+    if (waiting.size === 0 && !closing) worker.unref()
   }
 
   function write(commit: Commit): Promise<Outcome | Failed> {
@@ -72,6 +73,7 @@ export async function startWriter(data: WriterData): Promise<Writer> {
     close: async (settled) => {
       if (settled.length > 0) await write({ steps: [], settled })
       if (ended !== undefined) return
+      closing = true
       worker.ref()
       const exited = once(worker, 'exit')
       post({ close: true })
