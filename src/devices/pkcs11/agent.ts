@@ -210,20 +210,34 @@ async function serve({ call, kind, fields }: Frame): Promise<void> {
     if (verb === undefined) throw new Error(`there is no verb ${kind}`)
     answer(call, 'done', await handlers[verb](fields))
   } catch (error) {
-    const outcome = outcomeOf(error)
-    answer(call, outcome, describe(error))
-    // What is left in this process is good for nothing: the service starts another.
-    if (outcome === 'lost') channel.end(() => process.exit(1))
+    await fail(call, error)
   }
 }
 
-function outcomeOf(error: unknown): Outcome {
+async function fail(call: number, error: unknown): Promise<void> {
+  const outcome = await outcomeOf(error)
+  answer(call, outcome, describe(error))
+  if (outcome !== 'lost') return
+  // What is left in this process is good for nothing: the service starts another.
+  flush()
+  channel.end(() => process.exit(1))
+}
+
+async function outcomeOf(error: unknown): Promise<Outcome> {
   if (error instanceof Problem) return 'refused'
   if (error instanceof Misconfigured) return 'misconfigured'
   if (error instanceof PinRefused) return 'pinRefused'
+  if (error instanceof TokenLost) return 'lost'
   const fault = faultOf(error)
-  if (error instanceof TokenLost || fault === 'loss') return 'lost'
-  return fault === undefined ? 'broken' : 'failed'
+  if (fault === 'unclear' && opened !== undefined) {
+    const well = await requireWell(opened).then(
+      () => true,
+      () => false,
+    )
+    return well ? 'failed' : 'lost'
+  }
+  if (fault === undefined) return 'broken'
+  return fault === 'loss' ? 'lost' : 'failed'
 }
 
 function describe(error: unknown): readonly Buffer[] {

@@ -2,7 +2,7 @@
  * The hardware protection level: a device whose keys never leave a PKCS#11 token. This process holds sealed text, numbers
  * of open keys, and public keys; everything with a secret in it happens in the token, which the agent speaks to.
  */
-import { createHash, createPublicKey, type KeyObject, publicEncrypt, timingSafeEqual } from 'node:crypto'
+import { createPublicKey, type KeyObject, publicEncrypt, timingSafeEqual } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
 import type { KeyVersion, MaterialBinding, SealedMaterial } from '../../domain/key.ts'
 import type { Device, Random, Signable, WrappingKeySpec } from '../../domain/ports.ts'
@@ -262,13 +262,9 @@ function neverReached(): Promise<never> {
 /** What the token signs: the digest, made here where the caller gave the message; Ed25519 takes the message itself. */
 function tokenInput(algorithm: SigningAlgorithm, message: Signable): Uint8Array {
   const hash = signings[algorithm]?.hash
-  if (message.type === 'RAW') return hash === undefined ? message.message : digest(hash, message.message)
-  if (message.type === 'DIGEST' && hash !== undefined) return digestOf(message, algorithm, hashBytes(hash))
-  throw messageTypeMismatch(algorithm, message.type, hash === undefined ? 'RAW' : 'RAW or DIGEST')
-}
-
-function digest(hash: string, message: Uint8Array): Uint8Array {
-  return createHash(hash).update(message).digest()
+  if (hash !== undefined) return digestOf(message, algorithm, hash)
+  if (message.type !== 'RAW') throw messageTypeMismatch(algorithm, message.type, 'RAW')
+  return message.message
 }
 
 function readPublicKey(spki: Buffer): KeyObject {

@@ -3,7 +3,6 @@
 /** The token, its session or its login is gone: only a new start of the agent helps. */
 const lossCodes: ReadonlySet<number> = new Set([
   0x02, // CKR_HOST_MEMORY
-  0x30, // CKR_DEVICE_ERROR
   0x31, // CKR_DEVICE_MEMORY: no room for another object; a new start empties it
   0x32, // CKR_DEVICE_REMOVED
   0x60, // CKR_KEY_HANDLE_INVALID
@@ -17,13 +16,6 @@ const lossCodes: ReadonlySet<number> = new Set([
   0x101, // CKR_USER_NOT_LOGGED_IN
   0x150, // CKR_BUFFER_TOO_SMALL: leaves its operation open
   0x190, // CKR_CRYPTOKI_NOT_INITIALIZED
-])
-
-/** Says nothing: the same number for a forged ciphertext and for a dying device. Then the token is asked (`check`). */
-const unclearCodes: ReadonlySet<number> = new Set([
-  0x05, // CKR_GENERAL_ERROR
-  0x06, // CKR_FUNCTION_FAILED
-  0x07, // CKR_ARGUMENTS_BAD
 ])
 
 /** The data does not decrypt, unwrap or verify. */
@@ -51,7 +43,11 @@ const pinCodes: ReadonlySet<number> = new Set([
   0x102, // CKR_USER_PIN_NOT_INITIALIZED
 ])
 
-export type Fault = 'loss' | 'unclear' | 'badInput' | 'pin' | 'other'
+/**
+ * All others are unclear: CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED and CKR_DEVICE_ERROR are said of a forged ciphertext in one
+ * module and of a dying device in another. Then the token is asked whether it is well (sealing.ts).
+ */
+export type Fault = 'loss' | 'badInput' | 'pin' | 'unclear'
 
 /** The CKR_ value of an error out of pkcs11js; undefined for any other error. */
 export function returnValueOf(error: unknown): number | undefined {
@@ -63,9 +59,8 @@ export function faultOf(error: unknown): Fault | undefined {
   const code = returnValueOf(error)
   if (code === undefined) return undefined
   if (lossCodes.has(code)) return 'loss'
-  if (unclearCodes.has(code)) return 'unclear'
   if (badInputCodes.has(code)) return 'badInput'
-  return pinCodes.has(code) ? 'pin' : 'other'
+  return pinCodes.has(code) ? 'pin' : 'unclear'
 }
 
 /** Thrown when the token is gone: the agent says so, and ends. */

@@ -101,7 +101,7 @@ const CK_PARAMS_AES_GCM_v240 = 7
 
 export type Signing = {
   /** Hashed by the service before it is signed; undefined where the token takes the message itself. */
-  readonly hash: keyof typeof hashes | undefined
+  readonly hash: 'sha256' | 'sha384' | 'sha512' | undefined
   readonly mechanism: MechanismCall
   /** What the token is given: the digest, or the digest in a DigestInfo. */
   readonly prefix?: Buffer
