@@ -116,7 +116,7 @@ test('a signature of another length, empty, or all zeros is not valid, and no er
   for (const { spec, algorithm } of signers) {
     const { sign, verify } = known(spec)
     const bytes = digestBytes[algorithm]
-    const message = bytes === undefined ? raw : digest(bytes)
+    const message: Signable = bytes === undefined ? raw : digest(bytes)
     const good: Uint8Array = (await sign?.(algorithm, message)) ?? assert.fail()
     const longer = Buffer.concat([good, Buffer.of(0)])
     for (const bad of [Buffer.of(), good.subarray(1), good.subarray(0, -1), longer, new Uint8Array(good.length)]) {
