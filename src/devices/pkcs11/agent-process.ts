@@ -17,7 +17,7 @@ export type AgentOptions = {
   /** Milliseconds between two looks at the token. */
   readonly checkEvery: number
   /** What an agent is told first; also after a restart. Rejects: the agent is ended, and another tried later. */
-  readonly start: (call: Call) => Promise<void>
+  readonly start: (call: Call, generation: number) => Promise<void>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
@@ -106,7 +106,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
     const launched = launch()
     agent = launched
     generation += 1
-    await options.start((verb, ...fields) => send(verb, fields))
+    await options.start((verb, ...fields) => send(verb, fields), generation)
     if (agent !== launched) throw unavailable('the HSM agent ended while it started')
     state = { is: 'running' }
     options.log('HSM agent started', { processId: launched.process.pid, generation })

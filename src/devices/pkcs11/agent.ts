@@ -9,7 +9,7 @@ import type { WrappingAlgorithm, WrappingKeySpec } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, KeySpec, MacAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
 import { probe } from './capabilities.ts'
 import { openCryptoki } from './cryptoki.ts'
-import { faultOf, Misconfigured, PinRefused, TokenLost } from './faults.ts'
+import { faultOf, KeyGone, Misconfigured, PinRefused, TokenLost } from './faults.ts'
 import { encodeFrame, type Frame, frameReader, type Outcome, outcomes, type Verb, verbs } from './frames.ts'
 import { hardenProcess } from './hardening.ts'
 import { generateMaterial, type OpenKey, unwrapMaterial } from './material.ts'
@@ -34,8 +34,9 @@ import {
 type Fields = readonly Buffer[]
 
 let opened: Hsm | undefined
-/** Open keys, by the number that the service knows them by. */
-const keys = new Map<number, OpenKey>()
+/** Open keys, by the name that the service knows them by: number of the agent (4), number of the key (4), in hex. */
+const keys = new Map<string, OpenKey>()
+let generation = 0
 let lastKey = 0
 
 const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
@@ -45,6 +46,7 @@ const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
     const start = JSON.parse(text(request)) as StartRequest
     const token = openCryptoki(start, pin as Buffer)
     if (start.create) await createRootKey(token, start.root)
+    generation = start.generation
     opened = await withCanary(token, findRootKey(token, start.root), token.random(gcmNonceBytes))
     await requireWell(opened)
     return [Buffer.from(token.tokenName)]
@@ -67,19 +69,22 @@ const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
     const material = await generateMaterial(hsm(), tokenKeyOf(specOf(spec)), 'wrappingKey')
     return [await sealMaterial(hsm(), need(binding), need(nonce), material), material.publicKey ?? nothing]
   },
-  /** spec, binding, sealed -> number of the key, public key or nothing */
+  /** spec, binding, sealed -> name of the key, public key or nothing */
   async open([spec, binding, sealed]) {
     const key = tokenKeyOf(specOf(spec))
     const material = await openMaterial(hsm(), need(binding), need(sealed))
     const open = await unwrapMaterial(hsm(), key, 'key', material)
     lastKey += 1
-    keys.set(lastKey, open)
-    return [number(lastKey), material.publicKey ?? nothing]
+    const name = Buffer.alloc(8)
+    name.writeUInt32BE(generation, 0)
+    name.writeUInt32BE(lastKey, 4)
+    keys.set(name.toString('hex'), open)
+    return [name, material.publicKey ?? nothing]
   },
   /** key */
   async close([field]) {
     const key = keyOf(field)
-    keys.delete(numberOf(field))
+    keys.delete(need(field).toString('hex'))
     closeKey(hsm(), key)
     return []
   },
@@ -175,19 +180,9 @@ function specOf(field: Buffer | undefined): KeySpec {
   return text(field) as KeySpec
 }
 
-function number(value: number): Buffer {
-  const field = Buffer.alloc(4)
-  field.writeUInt32BE(value)
-  return field
-}
-
-function numberOf(field: Buffer | undefined): number {
-  return need(field).readUInt32BE(0)
-}
-
 function keyOf(field: Buffer | undefined): OpenKey {
-  const key = keys.get(numberOf(field))
-  if (key === undefined) throw new Error('the key is not open')
+  const key = keys.get(need(field).toString('hex'))
+  if (key === undefined) throw new KeyGone('the key is not open in this agent')
   return key
 }
 
@@ -228,6 +223,7 @@ async function outcomeOf(error: unknown): Promise<Outcome> {
   if (error instanceof Misconfigured) return 'misconfigured'
   if (error instanceof PinRefused) return 'pinRefused'
   if (error instanceof TokenLost) return 'lost'
+  if (error instanceof KeyGone) return 'failed'
   const fault = faultOf(error)
   if (fault === 'unclear' && opened !== undefined) {
     const well = await requireWell(opened).then(

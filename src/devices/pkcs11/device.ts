@@ -1,6 +1,6 @@
 /**
- * The hardware protection level: a device whose keys never leave a PKCS#11 token. This process holds sealed text, numbers
- * of open keys, and public keys; everything with a secret in it happens in the token, which the agent speaks to.
+ * The hardware protection level: a device whose keys never leave a PKCS#11 token. This process holds sealed text, names of
+ * open keys, and public keys; everything with a secret in it happens in the token, which the agent speaks to.
  */
 import { createPublicKey, type KeyObject, publicEncrypt, timingSafeEqual } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
@@ -58,15 +58,18 @@ export function pkcs11Device({
     capacity,
     generation: () => agent.generation(),
     async open(version) {
-      const generation = agent.generation()
       const fields = [Buffer.from(version.spec), ofKey(version), fromText(sealedOf(version))]
-      const [number, publicKey] = await agent.call('open', ...fields)
-      if (number === undefined || publicKey === undefined) throw new Error('the HSM agent left something out')
-      return { number, generation, publicKey: publicKey.length === 0 ? undefined : readPublicKey(publicKey) }
+      const [name, publicKey] = await agent.call('open', ...fields)
+      if (name === undefined || publicKey === undefined) throw new Error('the HSM agent left something out')
+      return {
+        name,
+        generation: agent.generation(),
+        publicKey: publicKey.length === 0 ? undefined : readPublicKey(publicKey),
+      }
     },
-    close({ number, generation }) {
+    close({ name, generation }) {
       // With the agent that opened it, the key is gone already.
-      if (generation === agent.generation()) agent.call('close', number).catch(() => {})
+      if (generation === agent.generation()) agent.call('close', name).catch(() => {})
     },
   })
 
@@ -115,11 +118,11 @@ export function pkcs11Device({
       return hsmEnvelopeAlgorithm
     },
     encrypt: async (version, plaintext, associatedData) =>
-      using(version, 'encrypt', undefined, ({ number }) =>
-        one(agent.call('encrypt', number, nextNonce(), associatedData, plaintext)),
+      using(version, 'encrypt', undefined, ({ name }) =>
+        one(agent.call('encrypt', name, nextNonce(), associatedData, plaintext)),
       ),
     decrypt: async (version, body, associatedData) =>
-      using(version, 'decrypt', undefined, ({ number }) => one(agent.call('decrypt', number, associatedData, body))),
+      using(version, 'decrypt', undefined, ({ name }) => one(agent.call('decrypt', name, associatedData, body))),
 
     // In this process, with the public key that was sealed with the private one: it is no secret.
     asymmetricEncrypt: async (version, algorithm, plaintext) =>
@@ -127,33 +130,33 @@ export function pkcs11Device({
         encryptOaep(publicKey as KeyObject, version.spec, algorithm, plaintext),
       ),
     asymmetricDecrypt: async (version, algorithm, ciphertext) =>
-      using(version, 'asymmetricDecrypt', algorithm, ({ number, publicKey }) => {
+      using(version, 'asymmetricDecrypt', algorithm, ({ name, publicKey }) => {
         if (ciphertext.length !== modulusBytes(publicKey as KeyObject)) throw problem('InvalidCiphertext')
-        return one(agent.call('rsaDecrypt', number, Buffer.from(algorithm), ciphertext))
+        return one(agent.call('rsaDecrypt', name, Buffer.from(algorithm), ciphertext))
       }),
 
     async sign(version, algorithm, message) {
-      return using(version, 'sign', algorithm, ({ number }) =>
-        one(agent.call('sign', number, Buffer.from(algorithm), tokenInput(algorithm, message))),
+      return using(version, 'sign', algorithm, ({ name }) =>
+        one(agent.call('sign', name, Buffer.from(algorithm), tokenInput(algorithm, message))),
       )
     },
     async verify(version, algorithm, message, signature) {
-      return using(version, 'verify', algorithm, async ({ number }) => {
+      return using(version, 'verify', algorithm, async ({ name }) => {
         const input = tokenInput(algorithm, message)
-        const [verified] = await agent.call('verify', number, Buffer.from(algorithm), input, signature)
+        const [verified] = await agent.call('verify', name, Buffer.from(algorithm), input, signature)
         return verified?.[0] === 1
       })
     },
 
     mac: async (version, algorithm, message) =>
-      using(version, 'mac', algorithm, ({ number }) => one(agent.call('mac', number, Buffer.from(algorithm), message))),
+      using(version, 'mac', algorithm, ({ name }) => one(agent.call('mac', name, Buffer.from(algorithm), message))),
     async verifyMac(version, algorithm, message, mac) {
       const expected = await device.mac(version, algorithm, message)
       return expected.length === mac.length && timingSafeEqual(expected, mac)
     },
 
     agree: async (version, peerPublicKey) =>
-      using(version, 'agree', undefined, ({ number }) => one(agent.call('agree', number, peerPublicKey))),
+      using(version, 'agree', undefined, ({ name }) => one(agent.call('agree', name, peerPublicKey))),
     // No token of PKCS#11 v3.1 or older has ML-KEM, and so no key of it is ever made here.
     encapsulate: async (version) => using(version, 'encapsulate', undefined, neverReached),
     decapsulate: async (version) => using(version, 'decapsulate', undefined, neverReached),

@@ -68,6 +68,11 @@ export class TokenLost extends Error {
   override readonly name = 'TokenLost'
 }
 
+/** Thrown for a key that an agent before this one had opened: whoever repeats the call opens it here. */
+export class KeyGone extends Error {
+  override readonly name = 'KeyGone'
+}
+
 /** Thrown at the start: the token is not as it was described. */
 export class Misconfigured extends Error {
   override readonly name = 'Misconfigured'

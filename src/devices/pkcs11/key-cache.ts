@@ -7,13 +7,19 @@ import type { KeyVersion } from '../../domain/key.ts'
 
 export type CachedKey = {
   /** What the agent calls it. */
-  readonly number: Buffer
+  readonly name: Buffer
   /** The agent that opened it: no other knows the number. */
   readonly generation: number
   readonly publicKey: KeyObject | undefined
 }
 
-type Entry = { readonly opening: Promise<CachedKey>; uses: number; retired: boolean }
+type Entry = {
+  readonly opening: Promise<CachedKey>
+  /** Undefined until it is open. */
+  generation: number | undefined
+  uses: number
+  retired: boolean
+}
 
 export type KeyCache = {
   /** The work with the open key. It is not closed meanwhile. */
@@ -30,7 +36,7 @@ export function keyCache(options: {
   readonly close: (key: CachedKey) => void
 }): KeyCache {
   const { capacity, generation, open, close } = options
-  const entries = new WeakMap<KeyVersion, { entry: Entry; generation: number }>()
+  const entries = new WeakMap<KeyVersion, Entry>()
   /** In the order of their last use. Holds no version: that would keep it alive. */
   const order = new Set<Entry>()
   const collected = new FinalizationRegistry<Entry>(retire)
@@ -53,15 +59,21 @@ export function keyCache(options: {
 
   function entryOf(version: KeyVersion): Entry {
     const known = entries.get(version)
-    if (known !== undefined && !known.entry.retired && known.generation === generation()) return known.entry
     if (known !== undefined) {
-      collected.unregister(known.entry)
-      retire(known.entry)
+      const stale = known.generation !== undefined && known.generation !== generation()
+      if (!known.retired && !stale) return known
+      collected.unregister(known)
+      retire(known)
     }
-    const entry: Entry = { opening: open(version), uses: 0, retired: false }
-    // One that does not open is not kept; whoever waits for it is told.
-    entry.opening.catch(() => retire(entry))
-    entries.set(version, { entry, generation: generation() })
+    const entry: Entry = { opening: open(version), generation: undefined, uses: 0, retired: false }
+    entry.opening.then(
+      (key) => {
+        entry.generation = key.generation
+      },
+      // One that does not open is not kept; whoever waits for it is told.
+      () => retire(entry),
+    )
+    entries.set(version, entry)
     collected.register(version, entry, entry)
     order.add(entry)
     for (const oldest of order) {

@@ -10,9 +10,9 @@ const prefixBytes = 8
  * both prefixes are equal. So the bound of NIST SP 800-38D (a chance of 2^-32 at most) is reached after 2^16 prefixes, that
  * is 2^16 starts or 2^48 messages, and not after the 2^32 messages of wholly random nonces: no rotation is forced.
  */
-export function nonces(random: Random): () => Buffer {
+export function nonces(random: Random, firstCounter = 0): () => Buffer {
   let prefix = random.bytes(prefixBytes)
-  let counter = 0
+  let counter = firstCounter
   return () => {
     if (counter === countersPerPrefix) {
       prefix = random.bytes(prefixBytes)

@@ -99,7 +99,7 @@ async function agentOf(
   if (!/^[0-9a-f]{32}$/.test(root.id)) throw new Error('the id of a root key is 32 hex digits, lower case')
   if (root.label === '') throw new Error('the label of the root key is empty')
   const { sessions = defaultSessions, moduleParameters, tokenLabel, tokenSerial, pinFile } = options
-  const request: StartRequest = {
+  const request: Omit<StartRequest, 'generation'> = {
     vendor: options.vendor,
     modulePath: options.modulePath ?? vendor.modulePath,
     ...(moduleParameters === undefined ? {} : { moduleParameters }),
@@ -109,10 +109,10 @@ async function agentOf(
     create,
     sessions,
   }
-  const start = async (call: Call) => {
+  const start = async (call: Call, generation: number) => {
     const pin = await readPin(pinFile)
     try {
-      await call('start', Buffer.from(JSON.stringify(request)), pin)
+      await call('start', Buffer.from(JSON.stringify({ ...request, generation })), pin)
     } finally {
       pin.fill(0)
     }

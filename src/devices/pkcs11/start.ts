@@ -24,6 +24,8 @@ export type StartRequest = TokenChoice & {
   readonly root: RootKeyIndex
   /** Make the root key: refused where one is at this index already. */
   readonly create: boolean
+  /** Which agent this is, counted by the service. Part of the names of its keys: none is taken for another agent's. */
+  readonly generation: number
   /** How many sessions: as many operations run at once. */
   readonly sessions: number
 }
