@@ -18,10 +18,11 @@ export type Reading = {
 export function readPart(place: PlaceNumber, path: string, { bodyBytes, warnings }: Reading): Part {
   let bytes: Uint8Array
   try {
-    const { size, mode } = statSync(path)
-    if (size > mostPartBytes)
-      throw new CustodyError(place, path, 'is no file of Keyward.', 'Restore it from its backup.')
-    if (warnings !== undefined) checkMode(place, path, mode, warnings)
+    const file = statSync(path)
+    // Containers make a folder of what should have been mounted and was not there.
+    if (!file.isFile() || file.size > mostPartBytes)
+      throw new CustodyError(place, path, 'is no file of Keyward.', 'Restore it from its backup, or mount it.')
+    if (warnings !== undefined) checkMode(place, path, file.mode, warnings)
     bytes = readFileSync(path)
   } catch (cause) {
     if (cause instanceof CustodyError) throw cause
