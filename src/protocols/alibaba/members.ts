@@ -41,19 +41,26 @@ export function membersOf(
   parameters: Parameters,
   limits: Limits,
 ): Members {
-  const members: Record<string, unknown> = {}
-  for (const [name, parameter] of Object.entries(declared)) {
-    const value = readOne(name, parameter, parameters, limits)
-    if (value !== undefined) members[parameter.member] = value
-    else if (parameter.required)
-      throw problem('InvalidRequest', { member: name, message: `${name} is needed.`, facts: { missing: true } })
-  }
   for (const [name, text] of parameters) {
     if (text === '' || commonParameters.has(name) || Object.hasOwn(declared, name)) continue
     const stem = name.slice(0, Math.max(0, name.indexOf('.')))
     if (!Object.hasOwn(declared, stem) || declared[stem]?.readPieces === undefined)
       throw problem('InvalidRequest', { member: name, message: `There is no parameter ${name} in this action.` })
   }
+  const members: Record<string, unknown> = {}
+  const missing: string[] = []
+  for (const [name, parameter] of Object.entries(declared)) {
+    const value = readOne(name, parameter, parameters, limits)
+    if (value !== undefined) members[parameter.member] = value
+    else if (parameter.required) missing.push(name)
+  }
+  // What was given wrongly or cannot be given here comes first: it tells more than that something else lacks.
+  if (missing.length > 0)
+    throw problem('InvalidRequest', {
+      member: missing[0] as string,
+      message: `${missing.join(', ')} must be given.`,
+      facts: { missing: true },
+    })
   return members
 }
 
