@@ -13,13 +13,17 @@ export type EntryReader = {
   find(requestId: string): Promise<Indexed | undefined>
 }
 
-export function entryReader(readFile: ReadLogFile, growing: Growing, durableSize: () => number): EntryReader {
+/** `inMemory` need not know the bundles that are published. */
+export function entryReader(
+  readFile: ReadLogFile,
+  inMemory: Growing['bundle'],
+  durableSize: () => number,
+): EntryReader {
   /** As far as they are durable. */
   async function bundle(index: number): Promise<readonly Buffer[]> {
     const width = Math.min(tileWidth, durableSize() - index * tileWidth)
-    const inMemory = growing.bundle(index)
-    const entries =
-      inMemory === undefined ? await readBundle(readFile, index, tileWidth) : decodeEntries(inMemory).entries
+    const kept = inMemory(index)
+    const entries = kept === undefined ? await readBundle(readFile, index, width) : decodeEntries(kept).entries
     if (entries === undefined || entries.length < width)
       throw problem('AuditUnavailable', {
         message: `The records ${index * tileWidth} to ${index * tileWidth + width - 1} of the audit log cannot be read.`,

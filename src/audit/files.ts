@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type Lock, takeLock } from './lock.ts'
 
 export type FileFacts = { readonly device: number; readonly inode: number; readonly bytes: number }
 
@@ -31,6 +32,8 @@ export type Files = {
   syncDirectory(path: string): Promise<void>
   /** With all that is in it; nothing where there is nothing. */
   remove(path: string): Promise<void>
+  /** Throws where it is held. Ends with its process at the latest. */
+  lock(path: string): Lock
 }
 
 export const diskFiles: Files = {
@@ -58,6 +61,7 @@ export const diskFiles: Files = {
     }
   },
   remove: (path) => fs.promises.rm(path, { recursive: true, force: true }),
+  lock: takeLock,
 }
 
 /** The callback forms: on the road of every request, the promise forms of node:fs cost twice as much. */

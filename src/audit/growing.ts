@@ -41,6 +41,12 @@ export function growingFrom(signer: NoteSigner, size: number, edge: readonly Til
   /** Together the last, partial bundle. */
   let tail: Buffer[] = partialBundle.length === 0 ? [] : [partialBundle]
   let partialsOnDisk: ReadonlySet<string> = new Set()
+  /** Directories of partial tiles; at most one for each level and one for the entries. */
+  const partialDirectories = new Set(
+    edge.flatMap(({ level, index }) =>
+      (level === 0 ? ['entries' as const, level] : [level]).map((of) => `${tilePath(of, index, tileWidth)}.p`),
+    ),
+  )
 
   function onFullTile({ level, index, hashes }: Tile) {
     full.set(tilePath(level, index, tileWidth), hashes)
@@ -83,11 +89,13 @@ export function growingFrom(signer: NoteSigner, size: number, edge: readonly Til
         checkpoint: signCheckpoint(signer, tree.size(), root),
         files: new Map([...full, ...[...partials].filter(([path]) => !partialsOnDisk.has(path))]),
         partials: new Set(partials.keys()),
-        outdated: [...full.keys()].map((path) => `${path}.p`),
+        outdated: [...full.keys()].map((path) => `${path}.p`).filter((path) => partialDirectories.has(path)),
       }
     },
     forget(published) {
       partialsOnDisk = published.partials
+      for (const path of published.partials) partialDirectories.add(path.slice(0, path.lastIndexOf('/')))
+      for (const path of published.outdated) partialDirectories.delete(path)
       for (const path of published.files.keys()) full.delete(path)
       for (const index of [...fullBundles.keys()])
         if ((index + 1) * tileWidth <= published.size) fullBundles.delete(index)

@@ -17,7 +17,7 @@ import { diskFiles, type Files, readerOf } from './files.ts'
 import { encodeFrameHeader, frameHeaderBytes, framesStart } from './journal.ts'
 import { journalFile } from './journal-file.ts'
 import { type Loaded, type LoadOptions, load, type Recovery } from './load.ts'
-import { type Lock, takeLock } from './lock.ts'
+import type { Lock } from './lock.ts'
 import { formatProof } from './proof-text.ts'
 import { consistencyPath, inclusionPath } from './proofs.ts'
 
@@ -65,7 +65,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLogOn
     throw new RangeError(`A segment of the audit journal has at least ${leastSegmentBytes} bytes.`)
   await files.makeDirectory(directory)
   await files.syncDirectory(dirname(directory))
-  const lock = takeLock(join(directory, 'lock'))
+  const lock = files.lock(join(directory, 'lock'))
   try {
     return await serve({ ...options, files, segmentBytes }, await load(options, files), lock)
   } catch (error) {
@@ -305,7 +305,7 @@ async function serve(
 
   // --------------------------------------------------------------------------------------------------------- reading
 
-  const reader = entryReader(readFile, growing, () => durable)
+  const reader = entryReader(readFile, growing.bundle, () => durable)
 
   function requireRecord(index: number) {
     if (!Number.isSafeInteger(index) || index < 0 || index >= durable)
