@@ -11,11 +11,18 @@ const parts = 6
 
 export type ArnPattern =
   | { readonly is: 'anything' }
-  | { readonly is: 'fixed'; readonly globs: readonly Glob[] }
+  | ({ readonly is: 'fixed' } & Parts)
   /** Has variables: compiled for each request. */
   | { readonly is: 'open'; readonly parts: readonly (readonly TextToken[])[] }
   /** Nothing but one variable, which is to be a whole name. */
   | { readonly is: 'variable'; readonly tokens: readonly TextToken[] }
+
+type Parts = {
+  /** The parts at the beginning that are plain text, each with its colon: `arn:aws:kms:`. */
+  readonly lead: string
+  /** The others. */
+  readonly globs: readonly Glob[]
+}
 
 /** Undefined where the text cannot be a resource name. */
 export function compileArnPattern(tokens: readonly TextToken[]): ArnPattern | undefined {
@@ -26,7 +33,7 @@ export function compileArnPattern(tokens: readonly TextToken[]): ArnPattern | un
   if (split.length !== parts || split[0]?.length !== 1 || split[0][0] !== 'arn' || split[5]?.length === 0)
     return undefined
   if (hasVariables(tokens)) return { is: 'open', parts: split }
-  return { is: 'fixed', globs: split.map((part) => compileGlob(part as GlobToken[])) }
+  return { is: 'fixed', ...compileParts(split as GlobToken[][]) }
 }
 
 /** Undefined where a variable has no value in this request. */
@@ -35,15 +42,15 @@ export function arnMatches(pattern: ArnPattern, arn: string, context: ConditionC
     case 'anything':
       return true
     case 'fixed':
-      return partsMatch(pattern.globs, arn)
+      return partsMatch(pattern, arn)
     case 'open': {
-      const globs: Glob[] = []
+      const resolved: GlobToken[][] = []
       for (const part of pattern.parts) {
-        const resolved = resolveText(part, context)
-        if (resolved === undefined) return undefined
-        globs.push(compileGlob(resolved))
+        const tokens = resolveText(part, context)
+        if (tokens === undefined) return undefined
+        resolved.push(tokens)
       }
-      return partsMatch(globs, arn)
+      return partsMatch(compileParts(resolved), arn)
     }
     case 'variable': {
       const resolved = resolveText(pattern.tokens, context)
@@ -52,12 +59,27 @@ export function arnMatches(pattern: ArnPattern, arn: string, context: ConditionC
   }
 }
 
-function partsMatch(globs: readonly Glob[], arn: string): boolean {
-  let from = 0
-  for (let index = 0; index < parts - 1; index += 1) {
+function compileParts(tokens: readonly (readonly GlobToken[])[]): Parts {
+  let lead = ''
+  let plain = 0
+  for (const part of tokens.slice(0, parts - 1)) {
+    const text = part.join('')
+    // A colon can only come out of a variable: such a part equals no part of a name.
+    if (!part.every((token) => typeof token === 'string') || text.includes(':')) break
+    lead += `${text}:`
+    plain += 1
+  }
+  return { lead, globs: tokens.slice(plain).map(compileGlob) }
+}
+
+function partsMatch({ lead, globs }: Parts, arn: string): boolean {
+  if (!arn.startsWith(lead)) return false
+  let from = lead.length
+  const last = globs.length - 1
+  for (let index = 0; index < last; index += 1) {
     const to = arn.indexOf(':', from)
     if (to < 0 || !globMatches(globs[index] as Glob, arn, from, to)) return false
     from = to + 1
   }
-  return globMatches(globs[parts - 1] as Glob, arn, from)
+  return globMatches(globs[last] as Glob, arn, from)
 }

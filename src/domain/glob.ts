@@ -107,5 +107,10 @@ function find(piece: Piece, text: string, from: number, end: number): number {
 
 /** ASCII letters in lower case; look-alikes such as the Kelvin sign stay what they are. */
 export function foldCase(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  // Most names are in lower case already, and this is on the road of every request.
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code >= 0x41 && code <= 0x5a) return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  }
+  return text
 }

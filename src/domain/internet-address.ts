@@ -42,14 +42,29 @@ export function blockHolds(block: AddressBlock, address: InternetAddress): boole
   return true
 }
 
-const octet = /^(?:0|[1-9][0-9]{0,2})$/
-
 /** Four decimal octets. A leading zero is refused: some read it as octal. */
 function parseV4(text: string): number[] | undefined {
-  const octets = text.split('.')
-  if (octets.length !== 4 || !octets.every((part) => octet.test(part) && Number(part) <= 255)) return undefined
-  const [a, b, c, d] = octets.map(Number) as [number, number, number, number]
-  return [(a << 8) | b, (c << 8) | d]
+  const words = [0, 0]
+  let octets = 0
+  let digits = 0
+  let octet = 0
+  for (let at = 0; at <= text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit >= 0 && digit <= 9) {
+      if (digits > 0 && octet === 0) return undefined
+      octet = octet * 10 + digit
+      digits += 1
+      if (octet > 255) return undefined
+    } else {
+      if (digits === 0 || octets === 4 || (at < text.length && text[at] !== '.')) return undefined
+      const word = octets >> 1
+      words[word] = ((words[word] as number) << 8) | octet
+      octets += 1
+      octet = 0
+      digits = 0
+    }
+  }
+  return octets === 4 ? words : undefined
 }
 
 function parseV6(text: string): number[] | undefined {

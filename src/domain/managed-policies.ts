@@ -16,6 +16,7 @@ const seeKeys = [
   'DescribeKeyVersion',
   'GetKeyLastUsage',
   'GetKeyRotationStatus',
+  'GetPublicKey',
   'ListAliases',
   'ListKeyRotations',
   'ListKeyVersions',
@@ -23,7 +24,7 @@ const seeKeys = [
   'ListResourceTags',
 ]
 
-const seeRightsOverKeys = ['GetKeyPolicy', 'ListGrants', 'ListKeyPolicies', 'ListRetirableGrants']
+const seeRightsOverKeys = ['ExplainAccess', 'GetKeyPolicy', 'ListGrants', 'ListKeyPolicies', 'ListRetirableGrants']
 
 const useKeys = [
   'AsymmetricDecrypt',
@@ -35,13 +36,14 @@ const useKeys = [
   'DeriveSharedSecret',
   'Encapsulate',
   'Encrypt',
+  'ExportDataKey',
+  'GenerateAndExportDataKey',
   'GenerateDataKey',
   'GenerateDataKeyPair',
   'GenerateDataKeyPairWithoutPlaintext',
   'GenerateDataKeyWithoutPlaintext',
   'GenerateMac',
   'GenerateRandom',
-  'GetPublicKey',
   'ReEncrypt',
   'ReEncryptFrom',
   'ReEncryptTo',
@@ -50,6 +52,7 @@ const useKeys = [
   'VerifyMac',
 ]
 
+/** No CreateGrant: who can grant the use of keys can use them. */
 const manageKeys = [
   'ApproveImport',
   'CancelKeyDeletion',
@@ -65,7 +68,6 @@ const manageKeys = [
   'EnableKeyRotation',
   'GetKeyUsage',
   'GetParametersForImport',
-  'GetPublicKey',
   'ImportKeyMaterial',
   'PutKeyPolicy',
   'ReplicateKey',
@@ -83,8 +85,8 @@ const manageKeys = [
   'UpdateRotationPolicy',
 ]
 
-/** No Get* here: GetParametersForImport makes something. */
-const readEverything = ['Describe*', 'List*', 'Read*', 'Search*', 'GetKeyUsage', 'GetPolicy', 'GetUsageReport']
+/** Not all of Get*: GetParametersForImport makes something. Nothing that begins with the other words ever may. */
+const readEverything = ['Describe*', 'List*', 'GetAudit*', 'GetKeyUsage', 'GetPolicy']
 
 function managed(name: string, description: string, operations: readonly string[]): readonly [string, ManagedPolicy] {
   const document = JSON.stringify(

@@ -289,7 +289,9 @@ const ipAddress: Family = (written, _rules, path) => {
     throw malformed(path, 'is no IP address or CIDR block', 'Write 203.0.113.0/24 or 2001:db8::/32, for example.')
   return (value) => {
     // A link-local peer is reported with its zone: fe80::1%eth0.
-    const address = parseAddress(String(value).replace(/%.*$/s, ''))
+    const text = String(value)
+    const zone = text.indexOf('%')
+    const address = parseAddress(zone < 0 ? text : text.slice(0, zone))
     return address === undefined ? undefined : blockHolds(block, address)
   }
 }
