@@ -9,7 +9,8 @@ import type { AuditRecord, Change, World } from './domain/ports.ts'
 import type { Collection } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
 import { formatInstant, type Instant } from './domain/time.ts'
-import { nextKey } from './operations/keys/changed.ts'
+import { changed, nextKey } from './operations/keys/changed.ts'
+import { otherCopies } from './operations/keys/copies.ts'
 import { withoutMaterial } from './operations/material/delete-key-material.ts'
 import { withDueRotation } from './operations/versions/rotation.ts'
 
@@ -93,6 +94,9 @@ async function eraseKey(world: World, key: Key, now: Instant): Promise<boolean> 
               },
             ] as const)
           : []),
+        ...(await otherCopies(world, key, now)).map((copy) =>
+          changed(copy, { multiRegion: without(copy, key.region) }),
+        ),
       ],
       now,
       { deletedAt: formatInstant(deletedAt) },
@@ -102,6 +106,7 @@ async function eraseKey(world: World, key: Key, now: Instant): Promise<boolean> 
     ['version', 'number'],
     ['alias', 'key'],
     ['wrappingKey', undefined],
+    ['grant', undefined],
   ] as const
   for (const [collection, index] of belongings) {
     for (;;) {
@@ -186,4 +191,9 @@ export function chores(world: World, everyMs: number, onFailure: (error: unknown
       await round
     },
   }
+}
+
+/** Where the copies of a multi-Region key are once the one in this region is gone. */
+function without({ multiRegion }: Key, gone: string): Key['multiRegion'] {
+  return multiRegion && { ...multiRegion, regions: multiRegion.regions.filter((region) => region !== gone) }
 }

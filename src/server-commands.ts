@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
+import { addAuditCommands } from './audit-commands.ts'
 import { CliError, exitCodes, usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { type Config, type Environment, loadConfig, settings } from './config.ts'
@@ -12,6 +13,7 @@ import { Problem } from './domain/errors.ts'
 import { installation } from './domain/records.ts'
 import { accountPattern } from './domain/scope.ts'
 import { type FirstCredentials, newAccount } from './operations/access/accounts.ts'
+import { rotateRootKey } from './root-rotation.ts'
 import { startService } from './serve.ts'
 import { createLog } from './telemetry/log.ts'
 import { tlsFiles } from './tls.ts'
@@ -46,6 +48,22 @@ export function addServerCommands(program: Command, { environment, terminal }: N
     .action((options: { port?: string }) => {
       terminal.out(exportLines(findDevServer(options.port)))
     })
+
+  const root = program.command('root').description('The root key')
+  root
+    .command('rotate')
+    .description('Make a new root key and seal everything again under it. The service must not run meanwhile.')
+    .action(() =>
+      asCliErrors(async () => {
+        const world = await openWorld(loadConfig(environment))
+        try {
+          terminal.data(await rotateRootKey(world))
+        } finally {
+          await world.close()
+        }
+      }),
+    )
+  addAuditCommands(program, { environment, terminal })
 
   program
     .command('settings')

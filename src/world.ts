@@ -1,6 +1,6 @@
 /** Where everything comes together: the only file that asks the machine for the time or for chance. */
 import { randomFillSync, randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openAuditLog } from './audit/log.ts'
@@ -23,6 +23,7 @@ import type { Clock, Device, ProvableLog, Random, Store, World } from './domain/
 import { installation } from './domain/records.ts'
 import type { Instant } from './domain/time.ts'
 import { cachedStore } from './stores/cached.ts'
+import type { StoreEngine } from './stores/engine.ts'
 import { memoryStore } from './stores/memory/store.ts'
 import { openSqliteStore } from './stores/sqlite/store.ts'
 import { openUsage } from './usage/fold.ts'
@@ -81,18 +82,23 @@ export const monotonic = (): number => performance.now()
 
 export type OpenWorld = World & {
   readonly clock: WorldClock
+  /** The store itself, without the cache: for work on all of it. */
+  readonly engine: StoreEngine
   readonly custody: Custody
   readonly software: SoftwareDevice
   readonly sealer: ResealingSealer
   close(): Promise<void>
 }
 
-const settingNames = {
+/** In the data folder: the key that checkpoints and proofs of the audit log are verified with. */
+export const verifierKeyFile = 'audit-verifier-key'
+
+export const settingNames = {
   rootKeyCheck: 'root-key-check',
   signingSeed: 'audit-signing-seed',
   highWater: 'clock-high-water',
 }
-const seedPurpose = ['audit-signing-seed']
+export const seedPurpose = ['audit-signing-seed']
 
 /** Everything that `config` names, opened and checked. What is missing is made only where nothing is there yet. */
 export async function openWorld(config: Config, parts: { readonly clock?: WorldClock } = {}): Promise<OpenWorld> {
@@ -128,7 +134,7 @@ type Parts = {
   readonly random: Random
   readonly clock: WorldClock
   readonly custody: Custody
-  readonly store: Store
+  readonly store: StoreEngine
   readonly inMemory: boolean
 }
 
@@ -148,6 +154,8 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     ? await openMemoryAuditLog({ signer })
     : await openAuditLog({ directory: join(config.data, 'audit'), signer })
   closing.push(() => audit.close())
+  // Auditors verify with this key, and need nothing else of the service.
+  if (!inMemory) writeFileSync(join(config.data, verifierKeyFile), `${audit.vkey}\n`, { mode: 0o644 })
   await raiseClock(clock, store, audit)
   await putOnRecord(store, audit)
 
@@ -161,6 +169,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     audit,
     sealer,
     usage,
+    engine: parts.store,
     custody,
     software,
     async close() {
@@ -195,7 +204,7 @@ async function readPassphrase(path: string): Promise<Uint8Array> {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
-function openStore(config: Config): Promise<Store> {
+function openStore(config: Config): Promise<StoreEngine> {
   if (config.store === 'memory') return Promise.resolve(memoryStore())
   if (config.store === 'sqlite') return openSqliteStore({ file: join(config.data, 'keyward.sqlite') })
   throw problem('InvalidRequest', {
