@@ -22,15 +22,7 @@ import { after, test } from 'node:test'
 import { seededRandom } from '../../../test/seeded-random.ts'
 import type { Random } from '../../domain/ports.ts'
 import { encodeRootKey, privateKeyOf } from './custody/root-key-file.ts'
-import {
-  CustodyError,
-  createCustody,
-  custodyExists,
-  memoryCustody,
-  openCustody,
-  type Places,
-  unlockKeyPlace,
-} from './custody.ts'
+import { CustodyError, createCustody, custodyExists, memoryCustody, openCustody, type Places } from './custody.ts'
 import { createSealer } from './sealer.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'keyward-custody-'))
@@ -427,13 +419,6 @@ test('an unlock key that is handed in opens whatever its mode, and is never writ
   const elsewhere = { ...fresh, unlockKey: { is: 'provided', path: join(fresh.home, 'three', 'k') } } as const
   await assert.rejects(createCustody(elsewhere, random), refusal(3, /is only read/))
   assert.equal(snapshot(fresh), '')
-})
-
-test('what systemd and containers hand in is known by where it lies', () => {
-  assert.equal(unlockKeyPlace('/run/credentials/keyward.service/unlock-key').is, 'provided')
-  assert.equal(unlockKeyPlace('/run/secrets/unlock-key').is, 'provided')
-  assert.equal(unlockKeyPlace('/run/secrets/../x').is, 'file')
-  assert.equal(unlockKeyPlace('/etc/keyward/unlock-key').is, 'file')
 })
 
 test('a passphrase is a place 3 without a file: asked once, wiped, and only the right one opens', async () => {

@@ -42,7 +42,7 @@ import {
 } from './root-keys.ts'
 
 export { CustodyError, type PlaceNumber } from './custody/part.ts'
-export { type Places, type UnlockKeyPlace, unlockKeyPlace } from './custody/places.ts'
+export type { Places, UnlockKeyPlace } from './custody/places.ts'
 
 export type Custody = RootKeys & {
   /** What an operator should mend, in whole sentences. */

@@ -20,15 +20,6 @@ export type UnlockKeyPlace =
   /** UTF-8. It is asked for when the custody is made or opened, and wiped afterwards. */
   | { readonly is: 'passphrase'; readonly passphrase: () => Uint8Array | Promise<Uint8Array> }
 
-/** Where systemd, Docker and Kubernetes put what they hand in. */
-const handedIn = ['/run/credentials/', '/run/secrets/', '/var/run/secrets/']
-
-/** The kind of a place 3 of which only the path is known. */
-export function unlockKeyPlace(path: string): UnlockKeyPlace {
-  const absolute = resolve(path)
-  return { is: handedIn.some((folder) => absolute.startsWith(folder)) ? 'provided' : 'file', path }
-}
-
 export function rootKeyPath(places: Places, generation: number): string {
   return join(places.rootKey, `root-key.${generation}`)
 }
