@@ -3,6 +3,8 @@ import { createAccount, listAccounts } from './access/accounts.ts'
 import { createAccessKey, createToken, deleteCredential, listCredentials } from './access/credentials.ts'
 import { explainAccess } from './access/explain-access.ts'
 import { getCallerIdentity } from './access/get-caller-identity.ts'
+import { createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant } from './access/grants.ts'
+import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './access/key-policy.ts'
 import { deletePolicy, getPolicy, listPolicies, putPolicy } from './access/policies.ts'
 import { createPrincipal, deletePrincipal, listPrincipals, updatePrincipal } from './access/principals.ts'
 import { createAlias } from './aliases/create-alias.ts'
@@ -30,18 +32,23 @@ import { disableKey } from './keys/disable-key.ts'
 import { enableKey } from './keys/enable-key.ts'
 import { listKeys } from './keys/list-keys.ts'
 import { listResourceTags } from './keys/list-resource-tags.ts'
+import { replicateKey } from './keys/replicate-key.ts'
 import { scheduleKeyDeletion } from './keys/schedule-key-deletion.ts'
 import { setDeletionProtection } from './keys/set-deletion-protection.ts'
 import { tagResource } from './keys/tag-resource.ts'
 import { untagResource } from './keys/untag-resource.ts'
 import { updateKeyDescription } from './keys/update-key-description.ts'
+import { updatePrimaryRegion } from './keys/update-primary-region.ts'
 import { deleteKeyMaterial } from './material/delete-key-material.ts'
 import { getParametersForImport } from './material/get-parameters-for-import.ts'
 import { approveImport, importKeyMaterial } from './material/import-key-material.ts'
 import type { AnyOperation } from './operation.ts'
+import { getKeyLastUsage } from './usage/get-key-last-usage.ts'
 import { getKeyUsage } from './usage/get-key-usage.ts'
 import { createKeyVersion } from './versions/create-key-version.ts'
 import { describeKeyVersion } from './versions/describe-key-version.ts'
+import { getKeyRotationStatus } from './versions/get-key-rotation-status.ts'
+import { listKeyRotations } from './versions/list-key-rotations.ts'
 import { listKeyVersions } from './versions/list-key-versions.ts'
 import { rotateKey } from './versions/rotate-key.ts'
 import { updateRotationPolicy } from './versions/update-rotation-policy.ts'
@@ -90,6 +97,19 @@ export const operations: readonly AnyOperation[] = [
   createKeyVersion,
   rotateKey,
   updateRotationPolicy,
+  getKeyRotationStatus,
+  listKeyRotations,
+  getKeyLastUsage,
+  replicateKey,
+  updatePrimaryRegion,
+  putKeyPolicy,
+  getKeyPolicy,
+  listKeyPolicies,
+  createGrant,
+  listGrants,
+  listRetirableGrants,
+  retireGrant,
+  revokeGrant,
   getKeyUsage,
   getParametersForImport,
   importKeyMaterial,

@@ -130,6 +130,8 @@ export type Differences = {
   readonly deletesWithoutAsking?: true
   /** Alibaba: RSAES_PKCS1_V1_5 is a wrapping algorithm there. */
   readonly importsUnderPkcs1?: true
+  /** AWS: 25 rotations of a key on demand. */
+  readonly limitsOnDemandRotations?: true
   /** AWS: asymmetric calls name no version; the newest serves. */
   readonly newestVersionServes?: true
 }

@@ -20,7 +20,13 @@ export const deriveSharedSecret = operation({
     keyAgreementAlgorithm: z.literal('ECDH').default('ECDH'),
     publicKey: bytes({ min: 1, max: 8192 }).describe('DER SubjectPublicKeyInfo.'),
   }),
-  output: z.object({ keyId: z.string(), keyVersionId: z.string(), keyAgreementAlgorithm: z.string(), sharedSecret }),
+  output: z.object({
+    keyId: z.string(),
+    keyVersionId: z.string(),
+    keyAgreementAlgorithm: z.string(),
+    origin: z.string(),
+    sharedSecret,
+  }),
   audit: ['keyId', 'keyVersionId', 'keyAgreementAlgorithm'],
   async run({ world, key, input, note, differences }) {
     const own = await namedVersion(world, key, input.keyVersionId, differences)
@@ -30,6 +36,7 @@ export const deriveSharedSecret = operation({
       keyId: key.keyId,
       keyVersionId: own.versionId,
       keyAgreementAlgorithm: input.keyAgreementAlgorithm,
+      origin: key.origin,
       sharedSecret: secret,
     }
   },

@@ -5,10 +5,10 @@ import type { Key } from '../../domain/key.ts'
 import type { Signable } from '../../domain/ports.ts'
 import { type Algorithm, algorithmsOf, type EncryptionAlgorithm, type SigningAlgorithm } from '../../domain/specs.ts'
 import { deviceOf, namedVersion } from '../material.ts'
-import { operation, usable } from '../operation.ts'
+import { type Context, operation, usable } from '../operation.ts'
 import { algorithmNames, bytes, keyRef, keyVersionId } from '../shapes.ts'
 
-const encryptionAlgorithm = z.enum(algorithmNames('ENCRYPT_DECRYPT')).exclude(['SYMMETRIC_DEFAULT'])
+export const encryptionAlgorithm = z.enum(algorithmNames('ENCRYPT_DECRYPT')).exclude(['SYMMETRIC_DEFAULT'])
 const signingAlgorithm = z.enum(algorithmNames('SIGN_VERIFY'))
 
 /** An algorithm that the key can compute; without a wish the first of its list where there is only one. */
@@ -58,15 +58,25 @@ export const asymmetricEncrypt = operation({
     ciphertextBlob: bytes({ min: 1, max: 8192 }),
   }),
   audit: ['keyId', 'keyVersionId', 'encryptionAlgorithm'],
-  async run({ world, key, input, note, differences }) {
-    requirePair(key)
-    const version = await namedVersion(world, key, input.keyVersionId, differences)
-    note({ keyVersionId: version.versionId })
-    const algorithm = algorithmFor<EncryptionAlgorithm>(key, input.encryptionAlgorithm, 'encryptionAlgorithm')
-    const ciphertextBlob = await deviceOf(world, key).asymmetricEncrypt(version, algorithm, input.plaintext)
-    return { keyId: key.keyId, keyVersionId: version.versionId, encryptionAlgorithm: algorithm, ciphertextBlob }
+  async run({ key, input, ...context }) {
+    return { keyId: key.keyId, ...(await encryptWithPair(context, key, input)) }
   },
 })
+
+type OfPair = { readonly keyVersionId?: string | undefined; readonly encryptionAlgorithm?: string | undefined }
+
+export async function encryptWithPair(
+  { world, note, differences }: Context,
+  key: Key,
+  wish: OfPair & { readonly plaintext: Uint8Array },
+) {
+  requirePair(key)
+  const version = await namedVersion(world, key, wish.keyVersionId, differences)
+  note({ keyVersionId: version.versionId })
+  const algorithm = algorithmFor<EncryptionAlgorithm>(key, wish.encryptionAlgorithm, 'encryptionAlgorithm')
+  const ciphertextBlob = await deviceOf(world, key).asymmetricEncrypt(version, algorithm, wish.plaintext)
+  return { keyVersionId: version.versionId, encryptionAlgorithm: algorithm, ciphertextBlob }
+}
 
 export const asymmetricDecrypt = operation({
   name: 'AsymmetricDecrypt',
@@ -89,15 +99,23 @@ export const asymmetricDecrypt = operation({
     plaintext: bytes({ min: 0, max: 8192 }),
   }),
   audit: ['keyId', 'keyVersionId', 'encryptionAlgorithm'],
-  async run({ world, key, input, note, differences }) {
-    requirePair(key)
-    const version = await namedVersion(world, key, input.keyVersionId, differences)
-    note({ keyVersionId: version.versionId })
-    const algorithm = algorithmFor<EncryptionAlgorithm>(key, input.encryptionAlgorithm, 'encryptionAlgorithm')
-    const plaintext = await deviceOf(world, key).asymmetricDecrypt(version, algorithm, input.ciphertextBlob)
-    return { keyId: key.keyId, keyVersionId: version.versionId, encryptionAlgorithm: algorithm, plaintext }
+  async run({ key, input, ...context }) {
+    return { keyId: key.keyId, ...(await decryptWithPair(context, key, input)) }
   },
 })
+
+export async function decryptWithPair(
+  { world, note, differences }: Context,
+  key: Key,
+  wish: OfPair & { readonly ciphertextBlob: Uint8Array },
+) {
+  requirePair(key)
+  const version = await namedVersion(world, key, wish.keyVersionId, differences)
+  note({ keyVersionId: version.versionId })
+  const algorithm = algorithmFor<EncryptionAlgorithm>(key, wish.encryptionAlgorithm, 'encryptionAlgorithm')
+  const plaintext = await deviceOf(world, key).asymmetricDecrypt(version, algorithm, wish.ciphertextBlob)
+  return { keyVersionId: version.versionId, encryptionAlgorithm: algorithm, plaintext }
+}
 
 const signed = {
   keyId: keyRef,

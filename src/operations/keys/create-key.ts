@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { bypassPolicyLockoutSafetyCheck, checkKeyPolicy, policyDocument } from '../access/key-policy.ts'
 import { operation } from '../operation.ts'
 import { description, keySpec, keyUsage, protectionLevel, tags } from '../shapes.ts'
 import { describeKey, keyMetadata } from './metadata.ts'
@@ -39,6 +40,9 @@ export const createKey = operation({
       .optional()
       .describe('Imports into this key need the approval of a second principal.'),
     tags: tags.default({}),
+    policy: policyDocument.optional().describe('The key policy; the default policy without it.'),
+    bypassPolicyLockoutSafetyCheck,
+    multiRegion: z.boolean().default(false).describe('The key can be replicated into other regions.'),
   }),
   output: z.object({ key: keyMetadata }),
   audit: [
@@ -50,6 +54,9 @@ export const createKey = operation({
     'deletionProtection',
     'importApproval',
     'tags',
+    'policy',
+    'bypassPolicyLockoutSafetyCheck',
+    'multiRegion',
   ],
   async run({ world, caller, scope, now, input, commit, note, differences }) {
     const { key, changes } = await newKey(
@@ -67,9 +74,13 @@ export const createKey = operation({
         tags: input.tags,
         createdBy: caller.principalArn,
         importsEverySpec: differences.importsEverySpec,
+        policy: input.policy,
+        multiRegion: input.multiRegion,
       },
       now,
     )
+    if (input.policy !== undefined)
+      checkKeyPolicy(input.policy, key, { caller, now, bypass: input.bypassPolicyLockoutSafetyCheck })
     note({ keyId: key.keyId })
     await commit(changes)
     return { key: describeKey(key, now) }

@@ -1,11 +1,13 @@
 /** How a key looks to those who may see it. */
 import { z } from 'zod'
-import type { Key } from '../../domain/key.ts'
+import type { Key, MultiRegion } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
 import { stateAt } from '../../domain/lifecycle.ts'
 import { algorithmsOf, specs } from '../../domain/specs.ts'
 import type { Instant } from '../../domain/time.ts'
 import { instant, keySpec, keyUsage, protectionLevel, tags } from '../shapes.ts'
+
+const copyFacts = z.object({ region: z.string(), keyArn: z.string() })
 
 export const keyMetadata = z
   .object({
@@ -39,6 +41,10 @@ export const keyMetadata = z
     materialExpiresAt: instant().optional(),
     importApproval: z.boolean().optional(),
     defaultFor: z.string().optional(),
+    multiRegion: z
+      .object({ primary: copyFacts, replicas: z.array(copyFacts) })
+      .optional()
+      .describe('Where the copies of a multi-Region key are.'),
     tags,
   })
   .meta({ id: 'KeyMetadata' })
@@ -79,6 +85,12 @@ export function describeKey(key: Key, now: Instant): KeyMetadata {
     materialExpiresAt: state.is === 'PendingImport' ? undefined : key.materialExpiresAt,
     importApproval: key.importApproval,
     defaultFor: key.defaultFor,
+    multiRegion: key.multiRegion === undefined ? undefined : describeCopies(key, key.multiRegion),
     tags: { ...key.tags },
   }
+}
+
+function describeCopies(key: Key, { primaryRegion, regions }: MultiRegion): KeyMetadata['multiRegion'] {
+  const copyIn = (region: string) => ({ region, keyArn: keyArn({ account: key.account, region, keyId: key.keyId }) })
+  return { primary: copyIn(primaryRegion), replicas: regions.filter((region) => region !== primaryRegion).map(copyIn) }
 }

@@ -21,6 +21,7 @@ export type KeyWish = {
   readonly policy?: string | undefined
   readonly importsEverySpec?: true | undefined
   readonly importApproval?: true | undefined
+  readonly multiRegion?: boolean | undefined
 }
 
 export async function newKey(
@@ -31,7 +32,8 @@ export async function newKey(
 ): Promise<{ readonly key: Key; readonly changes: readonly Change[] }> {
   const usage = wish.usage ?? defaultUsage(wish.spec)
   checkWish(world, wish, usage)
-  const keyId = world.random.uuid()
+  const id = world.random.uuid()
+  const keyId = wish.multiRegion ? `mrk-${id.replaceAll('-', '')}` : id
   const external = wish.origin === 'EXTERNAL'
   const version = external ? undefined : await newVersion(world, { ...scope, keyId, ...wish }, 1, now)
   const key: Key = {
@@ -64,6 +66,7 @@ export async function newKey(
     ...(wish.defaultFor === undefined ? {} : { defaultFor: wish.defaultFor }),
     ...(wish.policy === undefined ? {} : { policy: wish.policy }),
     ...(wish.importApproval === undefined ? {} : { importApproval: wish.importApproval }),
+    ...(wish.multiRegion ? { multiRegion: { primaryRegion: scope.region, regions: [scope.region] } } : {}),
   }
   const changes: Change[] = [{ put: 'key', record: key }]
   if (version !== undefined) changes.push({ put: 'version', record: version })

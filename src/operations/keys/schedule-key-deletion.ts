@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
+import type { Key } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
 import { stateAt } from '../../domain/lifecycle.ts'
-import { dayMs } from '../../domain/time.ts'
+import type { World } from '../../domain/ports.ts'
+import { dayMs, type Instant } from '../../domain/time.ts'
 import { inState, operation } from '../operation.ts'
 import { instant, keyRef } from '../shapes.ts'
 import { changed, requireOwn } from './changed.ts'
+import { otherCopies } from './copies.ts'
 
 export const scheduleKeyDeletion = operation({
   name: 'ScheduleKeyDeletion',
@@ -43,7 +46,7 @@ export const scheduleKeyDeletion = operation({
         })
     }
     const { is } = stateAt(key, now)
-    const deleteAt = now + input.pendingWindowInDays * dayMs
+    const deleteAt = (await lastCopyGoneAt(world, key, now)) + input.pendingWindowInDays * dayMs
     await commit([
       changed(key, {
         state: { is: 'PendingDeletion', deleteAt, from: is as 'Enabled' | 'Disabled' | 'PendingImport' },
@@ -57,4 +60,19 @@ function howLongAgo(span: number): string {
   const hours = Math.floor(span / 3_600_000)
   if (hours < 1) return 'less than an hour'
   return hours < 48 ? `${hours} hours` : `${Math.floor(hours / 24)} days`
+}
+
+/** The primary of a multi-Region key goes last: its own time begins when the copies' times are over. */
+async function lastCopyGoneAt(world: World, key: Key, now: Instant): Promise<Instant> {
+  if (key.multiRegion?.primaryRegion !== key.region) return now
+  let goneAt = now
+  for (const copy of await otherCopies(world, key, now)) {
+    if (copy.state.is !== 'PendingDeletion')
+      throw problem('KeyStateConflict', {
+        message: `The key is the primary of a multi-Region key that has a copy in region ${copy.region}.`,
+        mend: 'Schedule the deletion of the copies first, or move the primary region.',
+      })
+    goneAt = Math.max(goneAt, copy.state.deleteAt)
+  }
+  return goneAt
 }

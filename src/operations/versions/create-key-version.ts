@@ -3,6 +3,7 @@ import { problem } from '../../domain/errors.ts'
 import { requireEnabled } from '../../domain/lifecycle.ts'
 import { specs } from '../../domain/specs.ts'
 import { requireOwn } from '../keys/changed.ts'
+import { requirePrimary } from '../keys/copies.ts'
 import { operation, present } from '../operation.ts'
 import { keyRef } from '../shapes.ts'
 import { rotated } from './rotation.ts'
@@ -23,6 +24,7 @@ export const createKeyVersion = operation({
   audit: ['keyId'],
   async run({ world, key, now, commit, note }) {
     requireOwn(key)
+    requirePrimary(key, 'Make a new version')
     if (key.origin !== 'KEYWARD')
       throw problem('KeyOriginMismatch', {
         message: 'An imported key has one version for ever.',
@@ -39,7 +41,7 @@ export const createKeyVersion = operation({
         message: `An asymmetric key has at most ${mostAsymmetricVersions} versions.`,
         mend: 'Create another key.',
       })
-    const { key: next, changes } = await rotated(world, key, now)
+    const { key: next, changes } = await rotated(world, key, now, 'ON_DEMAND')
     note({ keyVersionId: next.currentVersionId as string })
     await commit(changes)
     return {

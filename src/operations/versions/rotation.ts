@@ -1,32 +1,49 @@
 /** Making a new version of a symmetric key, whoever asks for it: the clock, or a caller. */
 import { Problem } from '../../domain/errors.ts'
-import type { Key } from '../../domain/key.ts'
+import type { Key, KeyVersion, Rotation } from '../../domain/key.ts'
 import { nextRotationAfter, rotationDue } from '../../domain/lifecycle.ts'
 import type { AuditRecord, Change, World } from '../../domain/ports.ts'
 import { partitionOf } from '../../domain/scope.ts'
 import { formatInstant, type Instant } from '../../domain/time.ts'
 import { nextKey } from '../keys/changed.ts'
+import { copyOf, otherCopies } from '../keys/copies.ts'
 import { newVersion } from '../keys/new-key.ts'
 
-/** A new primary version, and the key that points to it. The version it replaces stays and decrypts (R37, R38). */
+export type Rotated = {
+  /** As it is to be. */
+  readonly key: Key
+  readonly changes: readonly Change[]
+}
+
+/**
+ * A new primary version, and the key that points to it. The version it replaces stays and decrypts (R37, R38). Copies of
+ * the key in other regions get the same version at the same moment, and the same plan for the next.
+ */
 export async function rotated(
   world: World,
   key: Key,
   at: Instant,
-): Promise<{ readonly key: Key; readonly changes: readonly Change[] }> {
-  const version = await newVersion(world, key, key.versionCount + 1, at)
-  const next = nextKey(key, {
-    currentVersionId: version.versionId,
-    versionCount: key.versionCount + 1,
-    lastRotatedAt: at,
-  })
-  return {
-    key: next,
-    changes: [
-      { put: 'key', record: next },
-      { put: 'version', record: version },
-    ],
+  madeBy: NonNullable<KeyVersion['madeBy']>,
+  rotation: Rotation | undefined = key.rotation,
+): Promise<Rotated> {
+  const version: KeyVersion = { ...(await newVersion(world, key, key.versionCount + 1, at)), madeBy }
+  const follow = (copy: Key) =>
+    nextKey(copy, {
+      currentVersionId: version.versionId,
+      versionCount: version.number,
+      lastRotatedAt: at,
+      rotation,
+    })
+  const next = follow(key)
+  const changes: Change[] = [
+    { put: 'key', record: next },
+    { put: 'version', record: version },
+  ]
+  for (const copy of await otherCopies(world, key, at)) {
+    changes.push({ put: 'key', record: follow(copy) })
+    changes.push({ put: 'version', record: await copyOf(world, copy, version, copy.region, false) })
   }
+  return { key: next, changes }
 }
 
 /** Enough for any race: each loser finds the winner's version on its next look. */
@@ -43,8 +60,11 @@ export async function withDueRotation(world: World, found: Key, now: Instant): P
     const { periodDays, nextAt } = key.rotation
     const following = nextRotationAfter(nextAt, periodDays, now)
     const dueAt = following - periodDays * 86_400_000
-    const { key: next, changes } = await rotated(world, key, dueAt)
-    const withNext: Key = { ...next, rotation: { enabled: true, periodDays, nextAt: following } }
+    const { key: next, changes } = await rotated(world, key, dueAt, 'AUTOMATIC', {
+      enabled: true,
+      periodDays,
+      nextAt: following,
+    })
     const record: AuditRecord = {
       time: formatInstant(now),
       requestId: world.random.uuid(),
@@ -58,10 +78,7 @@ export async function withDueRotation(world: World, found: Key, now: Instant): P
       input: { dueAt: formatInstant(nextAt) },
     }
     try {
-      await world.store.commit(
-        [{ put: 'key', record: withNext }, ...changes.filter((change) => 'put' in change && change.put === 'version')],
-        record,
-      )
+      await world.store.commit(changes, record)
       await world.audit.append(record)
       world.store.settled([record.requestId])
     } catch (error) {

@@ -3,6 +3,7 @@ import { problem } from '../../domain/errors.ts'
 import { requireEnabled } from '../../domain/lifecycle.ts'
 import { dayMs } from '../../domain/time.ts'
 import { changed, requireOwn } from '../keys/changed.ts'
+import { otherCopies, requirePrimary } from '../keys/copies.ts'
 import { rotationPeriodDays } from '../keys/create-key.ts'
 import { requireRotatable } from '../keys/new-key.ts'
 import { operation, present } from '../operation.ts'
@@ -31,8 +32,9 @@ export const updateRotationPolicy = operation({
     nextRotationAt: instant().optional(),
   }),
   audit: ['keyId', 'enabled', 'periodDays'],
-  async run({ key, input, commit }) {
+  async run({ world, key, now, input, commit }) {
     requireOwn(key)
+    requirePrimary(key, 'Set the rotation')
     if (input.enabled) requireRotatable(key)
     const periodDays = input.periodDays ?? key.rotation?.periodDays
     if (periodDays === undefined) {
@@ -45,7 +47,9 @@ export const updateRotationPolicy = operation({
     }
     // One period after the last version came to be; where that is past, the next use makes the new version.
     const nextAt = key.lastRotatedAt + periodDays * dayMs
-    await commit([changed(key, { rotation: { enabled: input.enabled, periodDays, nextAt } })])
+    const rotation = { enabled: input.enabled, periodDays, nextAt }
+    const copies = await otherCopies(world, key, now)
+    await commit([key, ...copies].map((copy) => changed(copy, { rotation })))
     return { enabled: input.enabled, periodDays, nextRotationAt: input.enabled ? nextAt : undefined }
   },
 })

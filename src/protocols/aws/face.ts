@@ -26,6 +26,7 @@ const differences: Differences = {
   cancelledDeletionDisables: true,
   deletesWithoutAsking: true,
   newestVersionServes: true,
+  limitsOnDemandRotations: true,
 }
 
 const targetPrefix = 'TrentService.'

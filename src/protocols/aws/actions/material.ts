@@ -67,7 +67,7 @@ export const material = {
     operation: 'ListKeyRotations',
     takes: {
       KeyId: 'keyId',
-      IncludeKeyMaterial: as('includeFirst', (value) => value === 'ALL_KEY_MATERIAL'),
+      IncludeKeyMaterial: as('include', (value) => (value === 'ALL_KEY_MATERIAL' ? 'all' : 'rotations')),
       Limit: limit,
       Marker: 'marker',
     },

@@ -1,0 +1,45 @@
+/** A multi-Region key: one id and one material, in several regions, each copy with a life of its own. */
+import { problem } from '../../domain/errors.ts'
+import type { Key, KeyVersion } from '../../domain/key.ts'
+import { keyArn } from '../../domain/key-reference.ts'
+import { stateAt } from '../../domain/lifecycle.ts'
+import type { World } from '../../domain/ports.ts'
+import { partitionOf } from '../../domain/scope.ts'
+import type { Instant } from '../../domain/time.ts'
+import { deviceOf } from '../material.ts'
+
+/** The copies in other regions that are not deleted at this instant. */
+export async function otherCopies(world: Pick<World, 'store'>, key: Key, now: Instant): Promise<readonly Key[]> {
+  if (key.multiRegion === undefined) return []
+  const regions = key.multiRegion.regions.filter((region) => region !== key.region)
+  const copies = await Promise.all(
+    regions.map((region) => world.store.get('key', partitionOf({ account: key.account, region }), key.keyId)),
+  )
+  return copies.filter((copy): copy is Key => copy !== undefined && stateAt(copy, now).is !== 'Deleted')
+}
+
+/** What holds for all copies is decided at the primary. */
+export function requirePrimary(key: Key, what: string): void {
+  if (key.multiRegion === undefined || key.multiRegion.primaryRegion === key.region) return
+  throw problem('UnsupportedOperation', {
+    message: `${keyArn(key)} is not a multi-region primary key.`,
+    mend: `${what} in region ${key.multiRegion.primaryRegion}.`,
+    facts: { keyId: key.keyId, primaryRegion: key.multiRegion.primaryRegion },
+  })
+}
+
+/** The same version in another region: its material sealed for there, or none yet. */
+export async function copyOf(
+  world: World,
+  key: Key,
+  version: KeyVersion,
+  region: string,
+  withoutMaterial: boolean,
+): Promise<KeyVersion> {
+  const { sealed, ...facts } = version
+  const bare = { ...facts, region, revision: 1 }
+  if (withoutMaterial || sealed === undefined) return bare
+  const { account, keyId, versionId, spec } = version
+  const resealed = await deviceOf(world, key).rebind(version, { account, region, keyId, versionId, spec })
+  return { ...bare, sealed: resealed }
+}
