@@ -4,18 +4,13 @@ import { createHash, randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { loadConfig } from '../../src/config.ts'
-import type { Service } from '../../src/invoke.ts'
 import { newAccount } from '../../src/operations/access/accounts.ts'
-import { operations } from '../../src/operations/index.ts'
-import { openPermissions } from '../../src/permissions.ts'
-import { alibabaFace } from '../../src/protocols/alibaba/face.ts'
 import { percentEncode } from '../../src/protocols/alibaba/parameters.ts'
 import { canonicalRequestAcs3, signAcs3 } from '../../src/protocols/alibaba/signature-acs3.ts'
 import { signV1, stringToSignV1 } from '../../src/protocols/alibaba/signature-v1.ts'
-import { openAuthenticator } from '../../src/protocols/authenticator.ts'
-import { defaultLimits, type Face } from '../../src/protocols/http.ts'
-import { restFace } from '../../src/protocols/rest/face.ts'
-import { type Listener, listen } from '../../src/protocols/server.ts'
+import type { Listener } from '../../src/protocols/server.ts'
+import { startService as serve } from '../../src/serve.ts'
+import { createLog } from '../../src/telemetry/log.ts'
 import { type OpenWorld, openMemoryWorld, systemClock } from '../../src/world.ts'
 
 export type AccessKey = {
@@ -41,13 +36,11 @@ export type TestService = {
   close(): Promise<void>
 }
 
-type FaceMaker = (options: Parameters<typeof alibabaFace>[0]) => Face
-
-export async function startService(
-  options: { readonly tls?: Listener['tls']; readonly moreFaces?: readonly FaceMaker[] } = {},
-): Promise<TestService> {
+/** As `keyward dev` serves it, but with a clock that can be moved, and with a second account. */
+export async function startService(options: { readonly tls?: Listener['tls'] } = {}): Promise<TestService> {
   const clock = systemClock()
-  const world = await openMemoryWorld(loadConfig({}), { clock })
+  const config = { ...loadConfig({}), choreSeconds: 3600 }
+  const world = await openMemoryWorld(config, { clock })
   const accounts: AccessKey[] = []
   for (const account of ['100000000001', '1000000000000002']) {
     const { credentials, changes } = newAccount(world, account, account, clock.now())
@@ -55,35 +48,15 @@ export async function startService(
     const { token, accessKeyId, secretAccessKey: secret } = credentials
     accounts.push({ account, accessKeyId, secret, token })
   }
-  const bugs: unknown[] = []
-  const reportBug = (error: unknown) => {
-    bugs.push(error)
-  }
-  const service: Service = {
+  const errors: string[] = []
+  const running = await serve({
     world,
-    permissions: openPermissions(world),
-    settings: { operatorAccount: '100000000001', version: 'test', listOperations: () => operations },
-    reportBug,
-  }
-  const face = {
-    service,
-    operations,
-    authenticator: openAuthenticator(world),
-    limits: defaultLimits,
-    defaultRegion: 'local',
-  }
-  const server = await listen(
-    { host: '127.0.0.1', port: 0, ...(options.tls === undefined ? {} : { tls: options.tls }) },
-    {
-      faces: [alibabaFace(face), ...(options.moreFaces ?? []).map((make) => make(face)), restFace(face)],
-      limits: defaultLimits,
-      requestId: randomUUID,
-      onAnswer: () => {},
-      reportBug,
-      date: () => new Date(clock.wall()).toUTCString(),
-      monotonic: () => performance.now(),
-    },
-  )
+    config,
+    operatorAccount: '100000000001',
+    listeners: [{ host: '127.0.0.1', port: 0, ...(options.tls === undefined ? {} : { tls: options.tls }) }],
+    log: createLog('error', { write: (line) => void errors.push(line) }),
+  })
+  const server = running.servers[0] as (typeof running.servers)[number]
   return {
     world,
     url: server.url,
@@ -94,9 +67,8 @@ export async function startService(
     second: accounts[1] as AccessKey,
     advance: (milliseconds) => clock.advance(milliseconds),
     async close() {
-      await server.close(100)
-      await world.close()
-      assert.deepEqual(bugs, [])
+      await running.stop()
+      assert.deepEqual(errors, [])
     },
   }
 }

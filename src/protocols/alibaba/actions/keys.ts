@@ -66,7 +66,7 @@ export const keyActions = {
         KeyMetadata: {
           ...keyMetadata(key),
           DeletionProtection: protection === undefined ? 'Disabled' : 'Enabled',
-          DeletionProtectionDescription: protection?.reason ?? '',
+          DeletionProtectionDescription: protection?.Reason ?? '',
         },
       }
     },
@@ -142,7 +142,7 @@ export function neededInterval(days: unknown): unknown {
 /** Empty text for what is not set, as the documentation shows it; left out what a key of this kind does not have. */
 function keyMetadata(key: Members): Members {
   const rotation = key.Rotation as Members | undefined
-  const status = rotation?.status ?? 'Disabled'
+  const status = rotation?.Status ?? 'Disabled'
   const rotates = rotation !== undefined && status !== 'Disabled'
   return {
     KeyId: key.KeyId,
@@ -160,8 +160,8 @@ function keyMetadata(key: Members): Members {
     MaterialExpireTime: key.MaterialExpiresAt ?? '',
     LastRotationDate: key.LastRotatedAt,
     AutomaticRotation: status,
-    RotationInterval: rotates ? intervalOfDays(rotation.periodDays as number) : undefined,
-    NextRotationDate: rotates ? rotation.nextRotationAt : undefined,
+    RotationInterval: rotates ? intervalOfDays(rotation.PeriodDays as number) : undefined,
+    NextRotationDate: rotates ? rotation.NextRotationAt : undefined,
   }
 }
 
