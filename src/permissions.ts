@@ -51,6 +51,7 @@ export type Permissions = {
 }
 
 const resourceAliasesKey = 'kms:resourcealiases'
+const keyName = /^arn:aws:kms:([^:]+):([^:]+):key\/([^:]+)$/
 
 export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
   // By the identity of the record: a policy that was changed is compiled anew, at the next request.
@@ -100,14 +101,25 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
 
   /** Without grants: they are fetched only for who has the right in no other way. */
   async function rightsFor(request: PermissionRequest): Promise<Rights> {
-    const { caller, key, foreign, resource } = request
+    const { caller, key, resource } = request
     const identity = await identityPolicies(caller)
     if (key !== undefined)
       return { identityPolicies: identity, key: { account: key.account, policy: keyPolicyOf(key) } }
-    // A key that is not there is decided like one with the default policy: the answer tells nothing.
-    const account = /^arn:aws:kms:[^:]*:([^:]*):key\//.exec(resource)?.[1]
-    if (account === undefined) return { identityPolicies: identity }
-    return { identityPolicies: identity, key: { account, policy: foreign ? nobody(account) : undefined } }
+    // A key that is not there is decided like one with the default policy: the answer tells nothing. That policy names
+    // the key's own account only, so that another account's key that is not there is forbidden.
+    const account = keyName.exec(resource)?.[2]
+    return account === undefined ? { identityPolicies: identity } : { identityPolicies: identity, key: { account } }
+  }
+
+  /**
+   * An operation that asks for a right on a second key names it by its ARN: that key's own policy decides. (By the
+   * default policy a Deny there would be lost.) A foreign key that `invoke` did not hand over stays out of sight.
+   */
+  async function withKey(request: PermissionRequest): Promise<PermissionRequest> {
+    if (request.key !== undefined || request.foreign) return request
+    const [, region, account, keyId] = keyName.exec(request.resource) ?? []
+    if (region === undefined || account === undefined || keyId === undefined) return request
+    return { ...request, key: await store.get('key', partitionOf({ account, region }), keyId) }
   }
 
   async function accessRequest(request: PermissionRequest, rights: Rights): Promise<AccessRequest> {
@@ -162,7 +174,8 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
     return grants
   }
 
-  async function decisionOn(request: PermissionRequest): Promise<Decision> {
+  async function decisionOn(asked: PermissionRequest): Promise<Decision> {
+    const request = await withKey(asked)
     const rights = await rightsFor(request)
     const access = await accessRequest(request, rights)
     const decision = decide(access, rights)
@@ -195,16 +208,12 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
         },
       })
     },
-    async explain(request) {
+    async explain(asked) {
+      const request = await withKey(asked)
       const rights = await rightsFor(request)
       const access = await accessRequest(request, rights)
       if (request.key === undefined || rights.key === undefined) return explain(access, rights)
       return explain(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
     },
   }
-}
-
-/** Of another account's key that is not there: nothing is allowed, as by a key policy that names nobody. */
-function nobody(account: string): CompiledPolicy {
-  return parsePolicy('{"Version":"2012-10-17","Statement":[]}', { kind: 'key', account })
 }
