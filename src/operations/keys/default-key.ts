@@ -49,7 +49,10 @@ export async function ensureDefaultKey(world: World, scope: Scope, aliasName: st
     await world.store.commit(
       [
         ...changes,
-        { put: 'alias', record: { ...scope, revision: 1, aliasName, keyId: key.keyId, createdAt: now, updatedAt: now } },
+        {
+          put: 'alias',
+          record: { ...scope, revision: 1, aliasName, keyId: key.keyId, createdAt: now, updatedAt: now },
+        },
       ],
       record,
     )

@@ -104,6 +104,7 @@ function checkWish(world: World, wish: KeyWish, usage: KeyUsage): void {
 
 /** Automatic rotation is for symmetric keys whose material the service draws (R39, R47). */
 export function requireRotatable(key: {
+  readonly keyId?: string
   readonly spec: KeySpec
   readonly origin: KeyOrigin
   readonly defaultFor?: string | undefined
@@ -112,13 +113,13 @@ export function requireRotatable(key: {
     throw problem('RotationNotSupported', {
       message: `Keys of spec ${key.spec} are not rotated automatically.`,
       mend: 'Make a new version by hand: CreateKeyVersion.',
-      facts: { spec: key.spec },
+      facts: { keyId: key.keyId, spec: key.spec },
     })
   if (key.origin !== 'KEYWARD')
     throw problem('RotationNotSupported', {
       message: 'Imported key material is not rotated automatically.',
       mend: 'Create another key, import new material there, and point the alias at it.',
-      facts: { origin: key.origin },
+      facts: { keyId: key.keyId, origin: key.origin },
     })
 }
 

@@ -8,6 +8,7 @@ import { changed } from '../keys/changed.ts'
 import { operation } from '../operation.ts'
 import { keyRef } from '../shapes.ts'
 import { external } from './external.ts'
+import { keyMaterialId, requireMaterial } from './key-material-id.ts'
 
 export const deleteKeyMaterial = operation({
   name: 'DeleteKeyMaterial',
@@ -16,13 +17,14 @@ export const deleteKeyMaterial = operation({
   rest: 'DELETE /v1/keys/{keyId}/material',
   cli: 'import delete',
   key: { ...external(), actionInAws: () => 'DeleteImportedKeyMaterial' },
-  input: z.strictObject({ keyId: keyRef }),
-  output: z.object({}),
-  audit: ['keyId'],
-  async run({ world, key, now, commit }) {
+  input: z.strictObject({ keyId: keyRef, keyMaterialId }),
+  output: z.object({ keyId: z.string(), keyVersionId: z.string().optional() }),
+  audit: ['keyId', 'keyMaterialId'],
+  async run({ world, key, now, input, commit }) {
+    requireMaterial(key, input.keyMaterialId)
     const changes = await withoutMaterial(world, key, now)
     if (changes.length > 0) await commit(changes)
-    return {}
+    return { keyId: key.keyId, keyVersionId: key.currentVersionId }
   },
 })
 

@@ -7,6 +7,7 @@ import { bytes, encodeBase64, instant, keyRef } from '../shapes.ts'
 import { external } from './external.ts'
 import { importInto } from './import-into.ts'
 import { openImportToken } from './import-token.ts'
+import { keyMaterialId, requireMaterial } from './key-material-id.ts'
 
 export const importKeyMaterial = operation({
   name: 'ImportKeyMaterial',
@@ -19,6 +20,7 @@ export const importKeyMaterial = operation({
     keyId: keyRef,
     importToken: bytes({ min: 1, max: 6144 }),
     encryptedKeyMaterial: bytes({ min: 1, max: 6144 }),
+    keyMaterialId,
     materialExpiresAt: instant().optional().describe('The material is deleted at this instant. Without it: never.'),
   }),
   output: z.object({
@@ -27,8 +29,9 @@ export const importKeyMaterial = operation({
     keyVersionId: z.string().optional(),
     materialExpiresAt: instant().optional(),
   }),
-  audit: ['keyId', 'materialExpiresAt'],
+  audit: ['keyId', 'keyMaterialId', 'materialExpiresAt'],
   async run({ world, caller, key, now, input, commit, note }) {
+    requireMaterial(key, input.keyMaterialId)
     const token = openImportToken(world.sealer, input.importToken, now)
     if (key.importApproval) {
       const stored = await world.store.get('importRequest', partitionOf(key), key.keyId)

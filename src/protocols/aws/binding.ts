@@ -2,9 +2,9 @@
  * How an action of AWS is bound to an operation of ours: one row per action, one word per member, nothing left out. The
  * rows are read by the face, by the test that walks the whole model, and by docs/compatibility/aws.md.
  */
-import { hash } from 'node:crypto'
 import { keyArn } from '../../domain/key-reference.ts'
 import type { Instant } from '../../domain/time.ts'
+import { keyMaterialIdOf } from '../../operations/material/key-material-id.ts'
 import { encodeBase64 } from '../../operations/shapes.ts'
 import { refusal } from './errors.ts'
 import { type Action, type MembersIn, type MembersOut, model } from './model.ts'
@@ -93,14 +93,10 @@ export const arnOf =
   (output, { arn }) =>
     arn(output[member] as string, named)
 
-/** 64 hex digits that stand for the material of one version, the same for ever: the SHA-256 of the version's id. */
-export function keyMaterialId(versionId: string): string {
-  return hash('sha256', versionId, 'hex')
-}
 export const materialIdOf =
   (member: string): Give =>
   (output) =>
-    output[member] === undefined ? undefined : keyMaterialId(output[member] as string)
+    output[member] === undefined ? undefined : keyMaterialIdOf(output[member] as string)
 
 /** A member of the request, said again. */
 export const echoed =
@@ -161,8 +157,10 @@ export function bind<A extends Action>(action: A, row: Row<A>): Bound {
         const value = given[member]
         if (value === undefined) continue
         if (typeof take === 'string') input[take] = value
-        else if ('as' in take) input[take.as] = take.written(value, given)
-        else if ('refused' in take) throw refusal(take.code ?? 'UnsupportedOperationException', take.refused)
+        else if ('as' in take) {
+          const written = take.written(value, given)
+          if (written !== undefined) input[take.as] = written
+        } else if ('refused' in take) throw refusal(take.code ?? 'UnsupportedOperationException', take.refused)
       }
       if (row.aliases === undefined) requireNoAlias(given)
       return {

@@ -57,7 +57,7 @@ function grantEntry(grant: Output, { arn }: Asked): Output {
     CreationDate: seconds(grant.createdAt),
     GranteePrincipal: grant.granteePrincipal,
     RetiringPrincipal: grant.retiringPrincipal,
-    IssuingAccount: `arn:aws:iam::${String(grant.issuingAccount)}:root`,
+    IssuingAccount: grant.issuingAccount,
     Operations: grant.operations,
     Constraints:
       held === undefined

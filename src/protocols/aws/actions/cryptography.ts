@@ -1,5 +1,6 @@
 import { encodeHeader } from '../../../domain/envelope.ts'
 import { problem } from '../../../domain/errors.ts'
+import { keyMaterialIdOf } from '../../../operations/material/key-material-id.ts'
 import { encodeBase64 } from '../../../operations/shapes.ts'
 import {
   arnOf,
@@ -12,7 +13,6 @@ import {
   grantTokens,
   heeded,
   ignoresCiphertext,
-  keyMaterialId,
   materialIdOf,
   type Rows,
   recipient,
@@ -69,7 +69,7 @@ const signed = {
 
 /** A key pair's ciphertext does not say which key and version it is of. */
 const materialOfSymmetric: Give = (output, { given }) =>
-  (given.EncryptionAlgorithm ?? symmetric) === symmetric ? keyMaterialId(output.keyVersionId as string) : undefined
+  (given.EncryptionAlgorithm ?? symmetric) === symmetric ? keyMaterialIdOf(output.keyVersionId as string) : undefined
 
 /** What the operation is given where the caller leaves the ciphertext out, as they may with IGNORE_CIPHERTEXT. */
 function ciphertextOf(given: Given, keyMember: string): Given {
@@ -186,11 +186,11 @@ export const cryptography = {
       DestinationEncryptionAlgorithm: echoed('DestinationEncryptionAlgorithm', symmetric),
       SourceKeyMaterialId: (output, { given }) =>
         (given.SourceEncryptionAlgorithm ?? symmetric) === symmetric
-          ? keyMaterialId(output.sourceKeyVersionId as string)
+          ? keyMaterialIdOf(output.sourceKeyVersionId as string)
           : undefined,
       DestinationKeyMaterialId: (output, { given }) =>
         (given.DestinationEncryptionAlgorithm ?? symmetric) === symmetric
-          ? keyMaterialId(output.keyVersionId as string)
+          ? keyMaterialIdOf(output.keyVersionId as string)
           : undefined,
     },
   },

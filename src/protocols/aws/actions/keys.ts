@@ -1,5 +1,6 @@
 import { algorithmsOf, type KeySpec, type KeyUsage } from '../../../domain/specs.ts'
 import { formatInstant } from '../../../domain/time.ts'
+import { keyMaterialIdOf } from '../../../operations/material/key-material-id.ts'
 import {
   arnOf,
   as,
@@ -7,7 +8,6 @@ import {
   type Give,
   grantTokens,
   heeded,
-  keyMaterialId,
   limit,
   nextMarker,
   type Output,
@@ -54,7 +54,8 @@ export function keyMetadata(key: Output): Output {
     MultiRegionConfiguration: multiRegionConfiguration(key),
     PendingDeletionWindowInDays: key.pendingWindowInDays,
     XksKeyConfiguration: key.externalKeyId === undefined ? undefined : { Id: key.externalKeyId },
-    CurrentKeyMaterialId: spec === 'AES_256' && hasMaterial ? keyMaterialId(key.newestVersionId as string) : undefined,
+    CurrentKeyMaterialId:
+      spec === 'AES_256' && hasMaterial ? keyMaterialIdOf(key.newestVersionId as string) : undefined,
   }
 }
 

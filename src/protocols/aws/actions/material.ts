@@ -1,15 +1,16 @@
+import { keyMaterialIdOf } from '../../../operations/material/key-material-id.ts'
 import {
   arnOf,
   as,
   base64,
   heeded,
-  keyMaterialId,
   limit,
   materialIdOf,
   nextMarker,
   type Output,
   pageOf,
   type Rows,
+  refused,
   seconds,
   secondsOf,
   truncated,
@@ -76,7 +77,7 @@ export const material = {
       Rotations: (output, { arn }) =>
         (output.rotations as readonly Output[]).map((rotation) => ({
           KeyId: arn(rotation.keyId as string),
-          KeyMaterialId: keyMaterialId(rotation.keyVersionId as string),
+          KeyMaterialId: keyMaterialIdOf(rotation.keyVersionId as string),
           KeyMaterialDescription: rotation.description,
           ImportState: rotation.importState,
           KeyMaterialState: rotation.materialState,
@@ -126,8 +127,15 @@ export const material = {
       EncryptedKeyMaterial: 'encryptedKeyMaterial',
       ValidTo: as('materialExpiresAt', instantOf),
       ExpirationModel: heeded('KEY_MATERIAL_EXPIRES, which needs ValidTo, without it'),
-      ImportType: as('newMaterial', (type) => (type === 'NEW_KEY_MATERIAL' ? true : undefined)),
-      KeyMaterialDescription: 'description',
+      ImportType: as('importType', (type) => {
+        if (type === 'NEW_KEY_MATERIAL')
+          throw refusal(
+            'UnsupportedOperationException',
+            'The first material that is imported into a key is its material for ever. Create another key, import the new material there, and point the alias at it.',
+          )
+        return undefined
+      }),
+      KeyMaterialDescription: refused('Key material has no description of its own here. Describe the key.'),
       KeyMaterialId: 'keyMaterialId',
     },
     also: expiryOf,
