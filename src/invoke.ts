@@ -11,6 +11,7 @@ import type { AuditRecord, World } from './domain/ports.ts'
 import { type Caller, principalArn } from './domain/principal.ts'
 import { partitionOf, type Scope } from './domain/scope.ts'
 import { formatInstant } from './domain/time.ts'
+import { ensureDefaultKey, namesDefaultKey } from './operations/keys/default-key.ts'
 import type {
   AccessQuestion,
   AnyOperation,
@@ -299,6 +300,11 @@ async function findKey(asking: Asking, need: KeyNeed<unknown>): Promise<Key | un
     ...need.grantFacts?.(input),
   })
   if (key !== undefined) return key
+  const here = !foreign && where.region === scope.region
+  if (aliasName !== undefined && keyId === undefined && here && need.uses && namesDefaultKey(aliasName)) {
+    const made = await ensureDefaultKey(service.world, scope, aliasName)
+    if (made !== undefined) return made
+  }
   if (reference.by === 'alias' && keyId === undefined)
     throw problem('AliasNotFound', {
       message: `There is no ${aliasName} in region ${where.region}.`,
