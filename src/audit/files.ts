@@ -112,23 +112,18 @@ export async function replaceFile(files: Files, path: string, bytes: Uint8Array)
   await files.rename(unfinished, path)
 }
 
-/** Makes the directories and their names durable, up to and including `root`, which exists. */
-export async function makeDurableDirectories(
-  files: Files,
-  root: string,
-  paths: Iterable<string>,
-  known: Set<string>,
-): Promise<void> {
-  for (const path of paths) {
-    if (known.has(path)) continue
-    await files.makeDirectory(path)
-    // From the leaf up: a name is durable when the directory that holds it is synced.
-    for (let at = path; at !== root; at = dirname(at)) {
-      if (known.has(at)) break
-      await files.syncDirectory(dirname(at))
-      known.add(at)
-    }
+/**
+ * Makes the directory and those above it; their names are durable once resolved. `durable` is one above it whose name is:
+ * without it those that exist are believed to be.
+ */
+export async function makeDurableDirectory(files: Files, path: string, durable?: string): Promise<void> {
+  const names: string[] = []
+  for (let at = path; at !== durable && dirname(at) !== at; at = dirname(at)) {
+    if (durable === undefined && (await files.facts(at)) !== undefined) break
+    names.push(at)
   }
+  await files.makeDirectory(path)
+  for (const name of names) await files.syncDirectory(dirname(name))
 }
 
 /** Reads within one directory. */

@@ -1,6 +1,6 @@
 /** Writes the journal (its form: journal.ts). */
 import { join } from 'node:path'
-import { type FileFacts, type Files, makeDurableDirectories, type OpenFile, replaceFile, writeAll } from './files.ts'
+import { type FileFacts, type Files, makeDurableDirectory, type OpenFile, replaceFile, writeAll } from './files.ts'
 import {
   emptySegment,
   encodeHead,
@@ -62,7 +62,7 @@ export function journalFile(files: Files, directory: string, signer: NoteSigner,
       }
       return { path, file, facts: await file.facts(), end: framesStart, slot: 0, holds: head.size }
     } catch (error) {
-      await file.close()
+      await Promise.allSettled([file.close()])
       throw error
     }
   }
@@ -70,7 +70,8 @@ export function journalFile(files: Files, directory: string, signer: NoteSigner,
   async function close() {
     const closing = segments
     segments = []
-    await allSettled(closing.map(({ file }) => file.close()))
+    // Whether closing fails is of no interest: what had to be durable was synced, and the descriptor is gone anyway.
+    await Promise.allSettled(closing.map(({ file }) => file.close()))
   }
 
   return {
@@ -95,13 +96,13 @@ export function journalFile(files: Files, directory: string, signer: NoteSigner,
     async reset(head) {
       await close()
       const journal = join(directory, 'journal')
-      await makeDurableDirectories(files, directory, [journal], new Set())
+      await makeDurableDirectory(files, journal, directory)
       const opened: Segment[] = []
       try {
         for (const index of segmentNames.keys()) opened.push(await openSegment(index, head))
         await files.syncDirectory(journal)
       } catch (error) {
-        await allSettled(opened.map(({ file }) => file.close()))
+        await Promise.allSettled(opened.map(({ file }) => file.close()))
         throw error
       }
       segments = opened

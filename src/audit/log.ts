@@ -8,13 +8,13 @@
  * on disk; therefore no file that failed is trusted again, and the batch whose fate is unknown goes into the tiles, so
  * that no two signed trees ever differ.
  */
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { problem } from '../domain/errors.ts'
 import type { AuditPosition, AuditRecord, ProvableLog } from '../domain/ports.ts'
 import { entryText } from './canonical.ts'
 import { entryReader } from './entry-reader.ts'
-import { diskFiles, type Files, readerOf } from './files.ts'
-import { encodeFrameHeader, frameHeaderBytes, framesStart } from './journal.ts'
+import { diskFiles, type Files, makeDurableDirectory, readerOf } from './files.ts'
+import { encodeFrameHeader, frameHeaderBytes } from './journal.ts'
 import { journalFile } from './journal-file.ts'
 import { type Loaded, type LoadOptions, load, type Recovery } from './load.ts'
 import type { Lock } from './lock.ts'
@@ -53,7 +53,7 @@ type Waiting = {
 }
 
 const mostBatchBytes = 1 << 20
-const leastSegmentBytes = framesStart + 2 * mostBatchBytes
+const leastSegmentBytes = 2 * mostBatchBytes
 /** With more requests waiting the disk does not keep up: the next ones are told at once. */
 const mostWaiting = 65_536
 const longestRetryFactor = 32
@@ -63,8 +63,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLogOn
   const { directory, files = diskFiles, segmentBytes = 16 << 20 } = options
   if (segmentBytes < leastSegmentBytes)
     throw new RangeError(`A segment of the audit journal has at least ${leastSegmentBytes} bytes.`)
-  await files.makeDirectory(directory)
-  await files.syncDirectory(dirname(directory))
+  await makeDurableDirectory(files, directory)
   const lock = files.lock(join(directory, 'lock'))
   try {
     return await serve({ ...options, files, segmentBytes }, await load(options, files), lock)

@@ -1,6 +1,6 @@
 /** Puts snapshots on disk, in an order in which a checkpoint never vouches for anything that is not there. */
 import { dirname, join } from 'node:path'
-import { type Files, makeDurableDirectories, replaceFile } from './files.ts'
+import { type Files, makeDurableDirectory, replaceFile } from './files.ts'
 import type { Growing, Snapshot } from './growing.ts'
 
 export type Publisher = {
@@ -24,7 +24,10 @@ export function publisher(
   async function write({ files: tiles, checkpoint }: Snapshot) {
     const paths = [...tiles.keys()].map((path) => join(directory, path))
     const directories = new Set(paths.map((path) => dirname(path)))
-    await makeDurableDirectories(files, directory, directories, knownDirectories)
+    for (const path of directories) {
+      if (!knownDirectories.has(path)) await makeDurableDirectory(files, path, directory)
+      knownDirectories.add(path)
+    }
     for (const [path, bytes] of tiles) await replaceFile(files, join(directory, path), bytes)
     for (const path of directories) await files.syncDirectory(path)
     await replaceFile(files, join(directory, 'checkpoint'), Buffer.from(checkpoint))
