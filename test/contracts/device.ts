@@ -54,7 +54,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
     return known.filter((spec) => family === undefined || specs[spec].family === family)
   }
   /** The requirement that a fact proves stands first. */
-  const fact = (text: string, body: () => Promise<void>) => test(text.replace(/^((?:R\d+ ?)+: )?/, `$1${name}: `), body)
+  const fact = (text: string, body: () => Promise<void>) => test(text.replace(/^((?:R\d+,? ?)+: )?/, `$1${name}: `), body)
 
   // ------------------------------------------------------------------------------------------------ specs and operations
 
@@ -270,7 +270,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
   // ----------------------------------------------------------------------------------------------------------- key pairs
 
   fact(
-    'R25 R27: what a public key encrypts its private key decrypts, and an altered ciphertext does not open',
+    'R25, R27: what a public key encrypts its private key decrypts, and an altered ciphertext does not open',
     async () => {
       const under = await device()
       for (const spec of await supportedSpecs('asymmetric')) {
@@ -295,7 +295,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
     },
   )
 
-  fact('R25 R27: a signature verifies for its message, and a digest stands for its message', async () => {
+  fact('R25, R27: a signature verifies for its message, and a digest stands for its message', async () => {
     const under = await device()
     for (const spec of await supportedSpecs('asymmetric')) {
       if (!under.supports(spec, 'SIGN_VERIFY')) continue

@@ -112,7 +112,7 @@ function remembering(source: Random): Random & { readonly given: Uint8Array[] } 
   }
 }
 
-test('R29 R30 R31: root key and private key are on disk only encrypted, and the unlock key in the third place only', async () => {
+test('R29, R30, R31: root key and private key are on disk only encrypted, and the unlock key in the third place only', async () => {
   const places = newPlaces()
   const watched = remembering(seededRandom('watched'))
   const custody = await createCustody(places, watched)
@@ -136,7 +136,7 @@ test('R29 R30 R31: root key and private key are on disk only encrypted, and the 
   assert.deepEqual(found, [[fileOf(places, 3)]])
 })
 
-test('R29 R30 R31: no two of the three places open the root key', async () => {
+test('R29, R30, R31: no two of the three places open the root key', async () => {
   for (const missing of [1, 2, 3] as const) {
     const { places } = await newInstallation()
     const stranger = await newInstallation()
