@@ -98,7 +98,7 @@ const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
   },
   /** key, algorithm, digest or message -> signature */
   async sign([key, algorithm, message]) {
-    return [await sign(hsm(), keyOf(key).object, text(algorithm) as SigningAlgorithm, need(message))]
+    return [await sign(hsm(), keyOf(key), text(algorithm) as SigningAlgorithm, need(message))]
   },
   /** key, algorithm, digest or message, signature -> 1 or 0 */
   async verify([key, algorithm, message, signature]) {
@@ -193,11 +193,26 @@ const channel = new Socket({ fd: 3 })
 /** Answers that came ready in the same turn go out in one piece. */
 let ready: Buffer[] = []
 
-const read = frameReader((frame) => void serve(frame))
+/** Calls that came and are not begun. */
+let waiting: Frame[] = []
+/** So many are begun in one turn: the service takes their answers while the next are computed. */
+const callsPerTurn = 8
+
+const read = frameReader((frame) => {
+  if (waiting.length === 0) setImmediate(begin)
+  waiting.push(frame)
+})
 channel.on('data', read)
 channel.on('error', () => process.exit(1))
 // The service is gone, or wants this agent gone.
 channel.on('close', () => process.exit(0))
+
+function begin(): void {
+  const now = waiting.slice(0, callsPerTurn)
+  waiting = waiting.slice(callsPerTurn)
+  if (waiting.length > 0) setImmediate(begin)
+  for (const frame of now) void serve(frame)
+}
 
 async function serve({ call, kind, fields }: Frame): Promise<void> {
   try {

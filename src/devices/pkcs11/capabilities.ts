@@ -226,7 +226,7 @@ async function unwrappingHash(hsm: Hsm, wrapping: OpenKey): Promise<'sha256' | '
 async function signs(hsm: Hsm, open: OpenKey, publicKey: KeyObject, algorithm: SigningAlgorithm): Promise<boolean> {
   const { hash, pss } = signings[algorithm] as NonNullable<(typeof signings)[SigningAlgorithm]>
   const digest = hash === undefined ? message : createHash(hash).update(message).digest()
-  const signature = await sign(hsm, open.object, algorithm, digest)
+  const signature = await sign(hsm, open, algorithm, digest)
   const forged = Buffer.from(signature)
   forged[forged.length - 1] = (forged[forged.length - 1] as number) ^ 1
   const verifies = await verifySignature(hsm, open, algorithm, digest, signature)

@@ -5,7 +5,7 @@ import { faultOf, Misconfigured, PinRefused } from './faults.ts'
 import { openApart } from './hardening.ts'
 import type { MechanismCall } from './mechanisms.ts'
 import type { StartRequest, TokenChoice } from './start.ts'
-import { type Vendor, vendors } from './vendors.ts'
+import { type Vendor, vendors, type Work } from './vendors.ts'
 
 const attributeNumbers = {
   class: 0x0,
@@ -54,9 +54,6 @@ export function template(attributes: Attributes): Template {
   return Object.entries(attributes).map(([name, value]) => ({ type: attributeNumbers[name as AttributeName], value }))
 }
 
-/** Short operations may be called in place (vendors.ts); long ones always go to a thread. */
-export type Length = 'short' | 'long'
-
 /**
  * A logged-in token. One session computes one thing at a time: what runs on a thread takes a session from the pool, what
  * is called in place uses one of its own that is never held over an `await`.
@@ -80,9 +77,9 @@ export type Cryptoki = {
   wrap(mechanism: MechanismCall, wrappingKey: Handle, key: Handle): Promise<Buffer>
   unwrap(mechanism: MechanismCall, unwrappingKey: Handle, wrapped: Buffer, key: Template): Promise<Handle>
   derive(mechanism: MechanismCall, baseKey: Handle, key: Template): Promise<Handle>
-  encrypt(mechanism: MechanismCall, key: Handle, plaintext: Buffer, length: Length): Promise<Buffer>
-  decrypt(mechanism: MechanismCall, key: Handle, ciphertext: Buffer, length: Length): Promise<Buffer>
-  sign(mechanism: MechanismCall, key: Handle, message: Buffer, length: Length): Promise<Buffer>
+  encrypt(mechanism: MechanismCall, key: Handle, plaintext: Buffer, work: Work): Promise<Buffer>
+  decrypt(mechanism: MechanismCall, key: Handle, ciphertext: Buffer, work: Work): Promise<Buffer>
+  sign(mechanism: MechanismCall, key: Handle, message: Buffer, work: Work): Promise<Buffer>
   verify(mechanism: MechanismCall, key: Handle, message: Buffer, signature: Buffer): Promise<boolean>
 }
 
@@ -100,7 +97,7 @@ export function openCryptoki(start: StartRequest, pin: Buffer): Cryptoki {
   logIn(module, here, pin)
   const pool = sessionPool(Array.from({ length: start.sessions }, open))
 
-  const inPlace = (length: Length) => length === 'short' && vendor.inPlace
+  const inPlace = (work: Work) => vendor.inPlace.includes(work)
   return {
     vendor,
     tokenName: module.C_GetTokenInfo(slot).label.trim(),
@@ -132,9 +129,9 @@ export function openCryptoki(start: StartRequest, pin: Buffer): Cryptoki {
     unwrap: (mechanism, unwrappingKey, wrapped, key) =>
       pool((session) => module.C_UnwrapKeyAsync(session, mechanism, unwrappingKey, wrapped, key)),
     derive: (mechanism, baseKey, key) => pool((session) => module.C_DeriveKeyAsync(session, mechanism, baseKey, key)),
-    async encrypt(mechanism, key, plaintext, length) {
+    async encrypt(mechanism, key, plaintext, work) {
       const room = Buffer.alloc(plaintext.length + outputRoom)
-      if (inPlace(length)) {
+      if (inPlace(work)) {
         module.C_EncryptInit(here, mechanism, key)
         return module.C_Encrypt(here, plaintext, room)
       }
@@ -143,9 +140,9 @@ export function openCryptoki(start: StartRequest, pin: Buffer): Cryptoki {
         return module.C_EncryptAsync(session, plaintext, room)
       })
     },
-    async decrypt(mechanism, key, ciphertext, length) {
+    async decrypt(mechanism, key, ciphertext, work) {
       const room = Buffer.alloc(ciphertext.length + outputRoom)
-      if (inPlace(length)) {
+      if (inPlace(work)) {
         module.C_DecryptInit(here, mechanism, key)
         return module.C_Decrypt(here, ciphertext, room)
       }
@@ -154,9 +151,9 @@ export function openCryptoki(start: StartRequest, pin: Buffer): Cryptoki {
         return module.C_DecryptAsync(session, ciphertext, room)
       })
     },
-    async sign(mechanism, key, message, length) {
+    async sign(mechanism, key, message, work) {
       const room = Buffer.alloc(outputRoom)
-      if (inPlace(length)) {
+      if (inPlace(work)) {
         module.C_SignInit(here, mechanism, key)
         return module.C_Sign(here, message, room)
       }

@@ -73,7 +73,7 @@ export async function gcmEncrypt(
   const byDevice = token.vendor.gcmNonce === 'device'
   const drawn = byDevice ? Buffer.alloc(gcmNonceBytes) : nonce
   const mechanism = aesGcm(token.vendor.gcmParameters, drawn, associatedData)
-  const ciphertext = await token.encrypt(mechanism, key, plaintext, 'short')
+  const ciphertext = await token.encrypt(mechanism, key, plaintext, 'AES')
   if (ciphertext.length !== plaintext.length + gcmTagBytes) throw new Error('AES-GCM gave a text of the wrong length')
   if (byDevice && drawn.every((byte) => byte === 0)) throw new Error('AES-GCM left the nonce empty')
   return Buffer.concat([drawn, ciphertext])
@@ -81,7 +81,7 @@ export async function gcmEncrypt(
 
 export function gcmDecrypt(token: Cryptoki, key: Handle, associatedData: Buffer, body: Buffer): Promise<Buffer> {
   const mechanism = aesGcm(token.vendor.gcmParameters, body.subarray(0, gcmNonceBytes), associatedData)
-  return token.decrypt(mechanism, key, body.subarray(gcmNonceBytes), 'short')
+  return token.decrypt(mechanism, key, body.subarray(gcmNonceBytes), 'AES')
 }
 
 const canaryText = Buffer.from('the token is well')

@@ -5,6 +5,9 @@
 
 export type VendorName = 'softhsm2' | 'nss' | 'luna' | 'cloudhsm'
 
+/** Kinds of work by how long they take where the module computes in this CPU. */
+export type Work = 'AES' | 'HMAC' | 'ECDSA on P-256' | 'slow'
+
 export type Vendor = {
   readonly name: string
   /** Where its packages put the module; the configuration may name another place. */
@@ -18,10 +21,10 @@ export type Vendor = {
   /** Who draws the nonce of AES-GCM. In FIPS mode some devices draw it themselves and write it over the one given. */
   readonly gcmNonce: 'service' | 'device'
   /**
-   * Symmetric operations shorter than a hand-over to a thread, since they run in this CPU: called in place. Never for a
-   * device behind a wire, where one call would hold up all others.
+   * What is shorter than a hand-over to a thread, or not much longer, since it is computed in this CPU: called in place.
+   * Nothing of a device behind a wire, where one call would hold up all others.
    */
-  readonly inPlace: boolean
+  readonly inPlace: readonly Work[]
   /** Attributes without which the module does not unwrap an EC private key; their value is the point of the public key. */
   readonly ecPointAttributes: readonly number[]
   /** Variables of the environment that the module reads. No others reach the agent. */
@@ -36,7 +39,7 @@ export const vendors: Readonly<Record<VendorName, Vendor>> = {
     keyWrapMechanism: 0x210a,
     gcmParameters: 'without-iv-bits',
     gcmNonce: 'service',
-    inPlace: true,
+    inPlace: ['AES', 'HMAC', 'ECDSA on P-256'],
     ecPointAttributes: [],
     environment: ['SOFTHSM2_CONF'],
   },
@@ -47,7 +50,7 @@ export const vendors: Readonly<Record<VendorName, Vendor>> = {
     keyWrapMechanism: 0x210b,
     gcmParameters: 'with-iv-bits',
     gcmNonce: 'service',
-    inPlace: true,
+    inPlace: ['AES', 'HMAC'],
     // CKA_NSS_DB: the name under which NSS files a private key.
     ecPointAttributes: [0xd5a0db00],
     environment: [],
@@ -61,7 +64,7 @@ export const vendors: Readonly<Record<VendorName, Vendor>> = {
     keyWrapMechanism: 0x80000171,
     gcmParameters: 'with-iv-bits',
     gcmNonce: 'service',
-    inPlace: false,
+    inPlace: [],
     ecPointAttributes: [],
     environment: ['ChrystokiConfigurationPath'],
   },
@@ -73,7 +76,7 @@ export const vendors: Readonly<Record<VendorName, Vendor>> = {
     keyWrapMechanism: 0x8000216f,
     gcmParameters: 'with-iv-bits',
     gcmNonce: 'device',
-    inPlace: false,
+    inPlace: [],
     ecPointAttributes: [],
     environment: [],
   },

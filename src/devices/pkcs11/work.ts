@@ -53,12 +53,13 @@ export async function decrypt(hsm: Hsm, key: Handle, associatedData: Buffer, bod
 }
 
 /** Of the digest; for Edwards curves of the message. */
-export async function sign(hsm: Hsm, key: Handle, algorithm: SigningAlgorithm, message: Buffer): Promise<Buffer> {
+export async function sign(hsm: Hsm, open: OpenKey, algorithm: SigningAlgorithm, message: Buffer): Promise<Buffer> {
   const signing = signings[algorithm]
   if (signing === undefined) throw problem('AlgorithmMismatch')
   const { mechanism, prefix, kind } = signing
   const signed = prefix === undefined ? message : Buffer.concat([prefix, message])
-  const signature = await hsm.token.sign(mechanism, key, signed, 'long')
+  const quick = open.key.kind === 'ec' && open.key.curve === 'P-256'
+  const signature = await hsm.token.sign(mechanism, open.object, signed, quick ? 'ECDSA on P-256' : 'slow')
   return kind === 'ec' ? ecdsaSignatureToDer(signature) : signature
 }
 
@@ -91,7 +92,7 @@ export async function verifySignature(
 export async function mac(hsm: Hsm, key: Handle, algorithm: MacAlgorithm, message: Buffer): Promise<Buffer> {
   const known = macMechanisms[algorithm]
   if (known === undefined) throw problem('AlgorithmMismatch')
-  return hsm.token.sign(plain(known.mechanism), key, message, 'short')
+  return hsm.token.sign(plain(known.mechanism), key, message, 'HMAC')
 }
 
 export async function rsaDecrypt(
@@ -102,7 +103,7 @@ export async function rsaDecrypt(
 ): Promise<Buffer> {
   const hash = oaepHashes[algorithm]
   if (hash === undefined) throw problem('AlgorithmMismatch')
-  return orRefuse(hsm, hsm.token.decrypt(oaep(hash), key, ciphertext, 'long'), () => problem('InvalidCiphertext'))
+  return orRefuse(hsm, hsm.token.decrypt(oaep(hash), key, ciphertext, 'slow'), () => problem('InvalidCiphertext'))
 }
 
 /** The shared secret goes to the caller: the one value that is made to be read. */
@@ -168,7 +169,7 @@ export async function importMaterial(
   // RFC 5649 shows the length to the next multiple of eight, and no AES key but this one fits there (computesAes).
   if (material.wrapped.length !== key.bytes + 8) throw refusal()
   const fingerprinted = joinFields([wanted.fingerprintOf, material.wrapped])
-  const fingerprint = await hsm.token.sign(plain(CKM_SHA256_HMAC), hsm.root.fingerprint, fingerprinted, 'short')
+  const fingerprint = await hsm.token.sign(plain(CKM_SHA256_HMAC), hsm.root.fingerprint, fingerprinted, 'HMAC')
   return { ...material, fingerprint: fingerprint.toString('base64url') }
 }
 
