@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { problem } from '../../domain/errors.ts'
-import { type Facts, type FactsOfAll, recordOf, rowOf } from '../rows.ts'
+import { type Facts, type FactsOfAll, fingerprintOf, recordOf, rowOf } from '../rows.ts'
 import { sortableText } from '../sortable-text.ts'
 
 /** 'KEYW' in the header of the file, so that no other program's database is taken for one of ours. */
@@ -112,16 +111,6 @@ export function columnOf(index: string): string {
 function quoted(name: string): string {
   if (!/^[A-Za-z_]+$/.test(name)) throw new Error(`${name} cannot name a table or a column.`)
   return `"${name}"`
-}
-
-/**
- * How this version finds the records of a collection. The functions count with their own text: whoever changes one gets
- * the table built anew. What they call in turn is not seen here; for that the first records are looked at.
- */
-function fingerprintOf(facts: Facts): string {
-  const parts = [facts.partition, facts.id, facts.due, ...Object.entries(facts.indexes).flat()]
-  const text = parts.map((part) => String(part).replaceAll(/\s+/g, ' '))
-  return createHash('sha256').update(JSON.stringify(text)).digest('hex')
 }
 
 function bringUpToDate(database: DatabaseSync, collection: string, facts: Facts): void {

@@ -1,0 +1,90 @@
+import type { AuditRecord, ListQuery, Page } from '../../domain/ports.ts'
+import type { Collection, Collections } from '../../domain/records.ts'
+import type { Instant } from '../../domain/time.ts'
+import { pageOf, readQuery } from '../position.ts'
+import { type FactsOfAll, frozen, recordOf } from '../rows.ts'
+import { endOfPrefix, sortableText } from '../sortable-text.ts'
+import type { Found, Value } from './pool.ts'
+import { columnOf, type Tables } from './tables.ts'
+
+export type Reader = {
+  get<C extends Collection>(collection: C, partition: string, id: string): Promise<Collections[C] | undefined>
+  list<C extends Collection>(collection: C, query: ListQuery): Promise<Page<Collections[C]>>
+  due<C extends Collection>(collection: C, before: Instant, limit: number): Promise<readonly Collections[C][]>
+  count(collection: Collection, partition: string): Promise<number>
+  scan<C extends Collection>(
+    collection: C,
+    after: { readonly partition: string; readonly id: string } | undefined,
+    limit: number,
+  ): Promise<readonly Collections[C][]>
+  unsettled(node: string): Promise<readonly AuditRecord[]>
+}
+
+/** The query is carried out by whoever is given: a pool, or one transaction that sees one moment. */
+export function readerOn(
+  query: (text: string, values: readonly Value[]) => Promise<readonly Found[]>,
+  tables: Tables,
+  facts: FactsOfAll,
+): Reader {
+  async function records<C extends Collection>(
+    collection: C,
+    behindFrom: string,
+    values: readonly Value[],
+  ): Promise<readonly Collections[C][]> {
+    const found = await query(`SELECT record FROM ${tables.records(collection)} ${behindFrom}`, values)
+    return found.map((row) => recordOf<C>(String(row.record)))
+  }
+
+  return {
+    get: async (collection, partition, id) => {
+      const values = [sortableText(partition), sortableText(id)]
+      return (await records(collection, 'WHERE partition = $1 AND id = $2', values))[0]
+    },
+    list: async (collection, wanted) => {
+      const { after } = readQuery(facts[collection], wanted)
+      const column = wanted.index === undefined ? 'id' : columnOf(wanted.index)
+      const values: Value[] = []
+      const parameter = (value: Value): string => `$${values.push(value)}`
+      const conditions = [`partition = ${parameter(sortableText(wanted.partition))}`]
+      if (wanted.index !== undefined) conditions.push(`${column} IS NOT NULL`)
+      if (wanted.prefix !== undefined) {
+        const prefix = sortableText(wanted.prefix)
+        conditions.push(`${column} >= ${parameter(prefix)}`, `${column} < ${parameter(endOfPrefix(prefix))}`)
+      }
+      const beyond = wanted.reverse === true ? '<' : '>'
+      if (after !== undefined && wanted.index === undefined)
+        conditions.push(`id ${beyond} ${parameter(sortableText(after.id))}`)
+      else if (after !== undefined)
+        conditions.push(
+          `(${column}, id) ${beyond} (${parameter(sortableText(after.value))}, ${parameter(sortableText(after.id))})`,
+        )
+      const direction = wanted.reverse === true ? 'DESC' : 'ASC'
+      const order = wanted.index === undefined ? `id ${direction}` : `${column} ${direction}, id ${direction}`
+      const limit = `${parameter(wanted.limit + 1)}::bigint`
+      const found = await records(
+        collection,
+        `WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${limit}`,
+        values,
+      )
+      return pageOf(facts[collection], wanted, found)
+    },
+    due: (collection, before, limit) =>
+      records(collection, 'WHERE due <= $1::bigint ORDER BY due, partition, id LIMIT $2::bigint', [before, limit]),
+    count: async (collection, partition) => {
+      const statement = `SELECT count(*) AS records FROM ${tables.records(collection)} WHERE partition = $1`
+      return Number((await query(statement, [sortableText(partition)]))[0]?.records)
+    },
+    scan: (collection, after, limit) =>
+      after === undefined
+        ? records(collection, 'ORDER BY partition, id LIMIT $1::bigint', [limit])
+        : records(collection, 'WHERE (partition, id) > ($1, $2) ORDER BY partition, id LIMIT $3::bigint', [
+            sortableText(after.partition),
+            sortableText(after.id),
+            limit,
+          ]),
+    unsettled: async (node) => {
+      const statement = `SELECT record FROM ${tables.unsettled} WHERE node = $1 ORDER BY sequence`
+      return (await query(statement, [node])).map((row) => frozen(JSON.parse(String(row.record)) as AuditRecord))
+    },
+  }
+}
