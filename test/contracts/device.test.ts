@@ -54,6 +54,10 @@ test('software: resealed material is the same material, and opens when the old r
   assert.ok(sealed !== undefined && pair !== undefined)
   assert.equal(device.reseal({ ...version, sealed }), undefined)
   assert.equal(device.resealWrappingKey({ ...wrappingKey, sealed: pair }), undefined)
+  // What a hardware device sealed is not ours to open.
+  const foreign = Buffer.concat([Buffer.of(1), Buffer.alloc(60, 7)]).toString('base64') as typeof sealed
+  assert.equal(device.reseal({ ...version, sealed: foreign }), undefined)
+  assert.equal(device.resealWrappingKey({ ...wrappingKey, sealed: foreign }), undefined)
   const { sealed: _, ...gone } = version
   assert.equal(device.reseal(gone), undefined)
   custody.retireGenerations()

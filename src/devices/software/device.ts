@@ -23,7 +23,10 @@ import { sm4Algorithms } from './sm4.ts'
 import { unwrapMaterial } from './wrapping.ts'
 
 export type SoftwareDevice = Device & {
-  /** The same material under the newest root key; undefined where it is under that one already, or there is none. */
+  /**
+   * The same material under the newest root key; undefined where it is under that one already, where there is none, and
+   * where another device sealed it: its own root key is not rotated here.
+   */
   reseal(version: KeyVersion): SealedMaterial | undefined
   resealWrappingKey(wrappingKey: WrappingKey): SealedMaterial | undefined
 }
@@ -90,6 +93,12 @@ export function createSoftwareDevice({
     } finally {
       material.wipe()
     }
+  }
+
+  function resealed(purpose: readonly string[], sealed: SealedMaterial): SealedMaterial | undefined {
+    const bytes = fromText(sealed)
+    const again = sealing.isOurs(bytes) ? sealing.reseal(purpose, bytes) : undefined
+    return again === undefined ? undefined : toText(again)
   }
 
   /** Bound to account and key id, so that equal material of two keys does not show. Survives rotations of the root key. */
@@ -203,14 +212,10 @@ export function createSoftwareDevice({
     },
 
     reseal(version) {
-      if (version.sealed === undefined) return undefined
-      const resealed = sealing.reseal(ofKey(version), fromText(version.sealed))
-      return resealed === undefined ? undefined : toText(resealed)
+      return version.sealed === undefined ? undefined : resealed(ofKey(version), version.sealed)
     },
     resealWrappingKey(wrappingKey) {
-      const purpose = ofWrappingKey(wrappingKey.wrappingKeySpec, wrappingKey)
-      const resealed = sealing.reseal(purpose, fromText(wrappingKey.sealed))
-      return resealed === undefined ? undefined : toText(resealed)
+      return resealed(ofWrappingKey(wrappingKey.wrappingKeySpec, wrappingKey), wrappingKey.sealed)
     },
 
     async selfTest() {

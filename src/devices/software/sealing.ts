@@ -8,7 +8,7 @@ import type { RootKeys } from './root-keys.ts'
 /**
  * Seals secrets under the root key:
  *
- *     0x01 | generation of the root key (32 bits, big-endian) | XAES-256-GCM: nonce (24), ciphertext, tag (16)
+ *     "S" | generation of the root key (32 bits, big-endian) | XAES-256-GCM: nonce (24), ciphertext, tag (16)
  *
  * under a key that is derived from that generation for this kind of secret. The five bytes before the nonce and the words
  * of the purpose are authenticated: what was sealed for one purpose opens for no other.
@@ -17,11 +17,14 @@ export type Sealing = {
   seal(purpose: readonly string[], secret: Uint8Array): Uint8Array
   /** Throws a Problem `Internal`: only bytes of our own come here. The caller wipes what it gets. */
   open(purpose: readonly string[], sealed: Uint8Array): Uint8Array
+  /** Was this sealed here, and not by another device? */
+  isOurs(sealed: Uint8Array): boolean
   /** The same secret under the newest root key; undefined where it is under that one already. */
   reseal(purpose: readonly string[], sealed: Uint8Array): Uint8Array | undefined
 }
 
-const format = 1
+/** "S" for software: what a hardware device seals begins otherwise, so that the two are told apart. Version 1. */
+const format = 0x53
 const headerBytes = 5
 
 export function createSealing(
@@ -52,8 +55,10 @@ export function createSealing(
     return Buffer.concat([header, body])
   }
 
+  const isOurs = (sealed: Uint8Array) => sealed.length >= headerBytes && sealed[0] === format
+
   function generationOf(sealed: Uint8Array): number {
-    if (sealed.length < headerBytes || sealed[0] !== format)
+    if (!isOurs(sealed))
       throw problem('Internal', {
         message: 'A sealed secret has a format that this version does not know.',
         mend: 'Start the version of Keyward that wrote it, or a newer one.',
@@ -80,6 +85,7 @@ export function createSealing(
   return {
     seal,
     open,
+    isOurs,
     reseal(purpose, sealed) {
       if (generationOf(sealed) === rootKeys.newest()) return undefined
       const secret = open(purpose, sealed)
