@@ -14,12 +14,37 @@ const walls: readonly { readonly part: string; readonly may: readonly string[] }
   { part: 'src/chores.ts', may: ['src/operations/', 'src/domain/', 'zod'] },
   {
     part: 'src/protocols/',
-    may: ['src/invoke.ts', 'src/operations/', 'src/domain/', 'zod', 'node:http', 'node:https', 'node:net', 'node:crypto', 'node:fs', 'node:module', 'node:path', 'node:buffer'],
+    may: [
+      'src/invoke.ts',
+      'src/operations/',
+      'src/domain/',
+      'zod',
+      'node:http',
+      'node:https',
+      'node:net',
+      'node:crypto',
+      'node:fs',
+      'node:module',
+      'node:path',
+      'node:buffer',
+    ],
   },
   { part: 'src/devices/', may: ['src/domain/', 'node:*', 'pkcs11js', '@noble/curves'] },
   { part: 'src/stores/', may: ['src/domain/', 'node:*', 'lru-cache', 'postgres'] },
   { part: 'src/usage/', may: ['src/domain/', 'node:sqlite', 'node:crypto'] },
-  { part: 'src/audit/', may: ['src/domain/', 'node:crypto', 'node:fs', 'node:path', 'node:fs/promises', 'node:buffer', 'node:os', 'node:sqlite'] },
+  {
+    part: 'src/audit/',
+    may: [
+      'src/domain/',
+      'node:crypto',
+      'node:fs',
+      'node:path',
+      'node:fs/promises',
+      'node:buffer',
+      'node:os',
+      'node:sqlite',
+    ],
+  },
   { part: 'src/telemetry/', may: ['pino'] },
   { part: 'src/cli/', may: ['src/operations/', 'src/domain/', 'src/audit/', 'zod', 'commander', 'yaml', 'node:*'] },
 ]
@@ -29,7 +54,9 @@ type Import = { readonly from: string; readonly to: string; readonly typeOnly: b
 function importsOf(file: string): readonly Import[] {
   const text = readFileSync(join(root, file), 'utf8')
   const found: Import[] = []
-  for (const [, keyword, specifier = ''] of text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm)) {
+  for (const [, keyword, specifier = ''] of text.matchAll(
+    /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm,
+  )) {
     if (specifier === '') continue
     const to = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier
     found.push({ from: file, to, typeOnly: keyword !== undefined })
@@ -37,7 +64,9 @@ function importsOf(file: string): readonly Import[] {
   return found
 }
 
-const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts')).sort()
+const sources = globSync('src/**/*.ts', { cwd: root })
+  .filter((file) => !file.endsWith('.test.ts'))
+  .sort()
 
 test('every part imports only what the walls let it', () => {
   const broken: string[] = []
@@ -47,7 +76,11 @@ test('every part imports only what the walls let it', () => {
     for (const { to } of importsOf(file)) {
       const inside = wall.part.endsWith('/') && to.startsWith(wall.part)
       const allowed = wall.may.some(
-        (may) => to === may || (may.endsWith('/') && to.startsWith(may)) || (may === 'node:*' && to.startsWith('node:')) || (!may.includes(':') && !may.endsWith('/') && to.startsWith(`${may}/`)),
+        (may) =>
+          to === may ||
+          (may.endsWith('/') && to.startsWith(may)) ||
+          (may === 'node:*' && to.startsWith('node:')) ||
+          (!may.includes(':') && !may.endsWith('/') && to.startsWith(`${may}/`)),
       )
       if (!inside && !allowed) broken.push(`${file} imports ${to}`)
     }
@@ -58,18 +91,32 @@ test('every part imports only what the walls let it', () => {
 test('only main.ts and serve.ts know the world', () => {
   const knowing = sources.filter((file) => importsOf(file).some(({ to }) => to === 'src/world.ts'))
   assert.deepEqual(
-    knowing.filter((file) => !['src/main.ts', 'src/serve.ts', 'src/server-commands.ts', 'src/dev-clock.ts'].includes(file)),
+    knowing.filter(
+      (file) =>
+        ![
+          'src/main.ts',
+          'src/serve.ts',
+          'src/server-commands.ts',
+          'src/audit-commands.ts',
+          'src/root-rotation.ts',
+          'src/dev-clock.ts',
+        ].includes(file),
+    ),
     [],
   )
 })
 
 test('only world.ts asks for the time or for chance, and only config.ts reads the environment', () => {
-  const asking = /\bDate\.now\(|\bnew Date\(\)|\bTemporal\.Now\b|\bMath\.random\(|\brandomBytes\(|\brandomFillSync\(|\brandomUUID\(|\bperformance\.now\(/
+  const asking =
+    /\bDate\.now\(|\bnew Date\(\)|\bTemporal\.Now\b|\bMath\.random\(|\brandomBytes\(|\brandomFillSync\(|\brandomUUID\(|\bperformance\.now\(/
   const broken = sources.flatMap((file) => {
-    const text = readFileSync(join(root, file), 'utf8').replace(/^import .*$/gm, '').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    const text = readFileSync(join(root, file), 'utf8')
+      .replace(/^import .*$/gm, '')
+      .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
     const offences: string[] = []
     const drawn = text.replace(/\b(?:world|random|options|needs)\.?\w*\.randomBytes\(/g, '')
-    if (file !== 'src/world.ts' && asking.test(drawn) && !/randomBytes: \(count: number\)/.test(text)) offences.push(`${file} asks the machine`)
+    if (file !== 'src/world.ts' && asking.test(drawn) && !/randomBytes: \(count: number\)/.test(text))
+      offences.push(`${file} asks the machine`)
     if (file !== 'src/config.ts' && /\bprocess\.env\b/.test(text)) offences.push(`${file} reads the environment`)
     return offences
   })
@@ -77,6 +124,8 @@ test('only world.ts asks for the time or for chance, and only config.ts reads th
 })
 
 test('no file exports by default, and none has an enum', () => {
-  const broken = sources.filter((file) => /^export default\b|^(?:export )?(?:const )?enum\b/m.test(readFileSync(join(root, file), 'utf8')))
+  const broken = sources.filter((file) =>
+    /^export default\b|^(?:export )?(?:const )?enum\b/m.test(readFileSync(join(root, file), 'utf8')),
+  )
   assert.deepEqual(broken, [])
 })

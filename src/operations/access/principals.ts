@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
 import { managedPolicies } from '../../domain/managed-policies.ts'
-import type { World } from '../../domain/ports.ts'
+import type { Change, World } from '../../domain/ports.ts'
 import { type Principal, principalArn } from '../../domain/principal.ts'
 import { installation } from '../../domain/records.ts'
 import { operation } from '../operation.ts'
@@ -40,13 +40,23 @@ export async function findPrincipal(world: Pick<World, 'store'>, account: string
   return principal
 }
 
-async function requirePolicies(world: World, account: string, names: readonly string[]): Promise<void> {
-  for (const name of names)
-    if (!(name in managedPolicies) && (await world.store.get('policy', account, name)) === undefined)
+/**
+ * The policies are there. The changes belong into the commit that attaches them: they let a deletion of one of them at the
+ * same moment, or the attaching, fail; a policy that is attached is never deleted.
+ */
+async function requirePolicies(world: World, account: string, names: readonly string[]): Promise<readonly Change[]> {
+  const changes: Change[] = []
+  for (const name of new Set(names)) {
+    if (name in managedPolicies) continue
+    const policy = await world.store.get('policy', account, name)
+    if (policy === undefined)
       throw problem('PolicyNotFound', {
         message: `There is no policy ${name}.`,
         mend: `Create it with PutPolicy, or attach a managed one: ${Object.keys(managedPolicies).join(', ')}.`,
       })
+    changes.push({ put: 'policy', record: { ...policy, revision: policy.revision + 1 } })
+  }
+  return changes
 }
 
 const resource = (input: { readonly principalName: string }, scope: { readonly account: string }) =>
@@ -66,13 +76,13 @@ export const createPrincipal = operation({
   async run({ world, scope, now, input, commit }) {
     if (input.principalName === 'root')
       throw problem('InvalidRequest', {
-        member: 'name',
+        member: 'principalName',
         message: 'root is the account itself.',
         mend: 'Choose another name.',
       })
     if ((await world.store.get('principal', scope.account, input.principalName)) !== undefined)
       throw problem('PrincipalExists', { mend: 'Choose another name.' })
-    await requirePolicies(world, scope.account, input.policies)
+    const policyChanges = await requirePolicies(world, scope.account, input.policies)
     const principal: Principal = {
       revision: 1,
       account: scope.account,
@@ -82,7 +92,7 @@ export const createPrincipal = operation({
       policies: [...new Set(input.policies)],
       disabled: false,
     }
-    await commit([{ put: 'principal', record: principal }])
+    await commit([{ put: 'principal', record: principal }, ...policyChanges])
     return { principal: describePrincipal(principal) }
   },
 })
@@ -125,7 +135,7 @@ export const updatePrincipal = operation({
   audit: ['principalName', 'attachPolicies', 'detachPolicies', 'disabled'],
   async run({ world, scope, input, commit }) {
     const principal = await findPrincipal(world, scope.account, input.principalName)
-    await requirePolicies(world, scope.account, input.attachPolicies)
+    const policyChanges = await requirePolicies(world, scope.account, input.attachPolicies)
     const policies = [...new Set([...principal.policies, ...input.attachPolicies])].filter(
       (name) => !input.detachPolicies.includes(name),
     )
@@ -135,7 +145,7 @@ export const updatePrincipal = operation({
       policies,
       disabled: input.disabled ?? principal.disabled,
     }
-    await commit([{ put: 'principal', record: next }])
+    await commit([{ put: 'principal', record: next }, ...policyChanges])
     return { principal: describePrincipal(next) }
   },
 })
