@@ -8,8 +8,8 @@ export type ManagedPolicy = {
   readonly policy: CompiledPolicy
 }
 
-/** Who one is; AWS asks no right for it either. */
-const everyone = ['GetCallerIdentity']
+/** Who one is, and what the service is: nothing of any key. AWS asks no right for the former either. */
+const everyone = ['DescribeAccountKmsStatus', 'DescribeRegions', 'DescribeService', 'GetCallerIdentity']
 
 const seeKeys = [
   'DescribeKey',
