@@ -180,6 +180,23 @@ test('without node:ffi the device says so, and how to have it', async () => {
   }
 })
 
+test('without threads the device says so, and how to have them', async () => {
+  const script = `
+    const { createPool } = await import('./pool.ts')
+    const { openPair } = await import('./key-pair.ts')
+    const { pairAnswers } = await import('./known-answers-pairs.ts')
+    const { Unsealed } = await import('./material.ts')
+    const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
+    const pool = createPool()
+    const sign = () => pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
+    for (const { reason } of await Promise.allSettled([sign(), sign()])) console.log(reason.code, reason.mend)
+    await pool.close()`
+  const permission = ['--permission', '--allow-fs-read=*', '--allow-ffi']
+  const flags = [...permission, '--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 30_000 })
+  assert.match(stdout, /^(DeviceUnavailable .*--allow-worker\.\n){2}$/)
+})
+
 test('bytes that are no key are refused, and leave nothing in the error queue of node:crypto', () => {
   for (const bytes of ['', '00', '3000', '3003020100', 'ff'.repeat(64)]) {
     for (const half of ['private', 'public'] as const) {

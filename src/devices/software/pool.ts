@@ -103,7 +103,13 @@ export function createPool({ threads = availableParallelism() }: { readonly thre
 
   function dispatch(): void {
     while (queue.length > 0) {
-      const thread = idlest()
+      let thread: Thread | undefined
+      try {
+        thread = idlest()
+      } catch (cause) {
+        for (const waiting of queue.splice(0)) waiting.reject(noThread(cause))
+        return
+      }
       if (thread === undefined) return
       const waiting = queue.shift()
       if (waiting === undefined) return
@@ -140,6 +146,14 @@ export function createPool({ threads = availableParallelism() }: { readonly thre
       await Promise.all([...crew].map(({ worker }) => worker.terminate()))
     },
   }
+}
+
+function noThread(cause: unknown): Error {
+  return problem('DeviceUnavailable', {
+    message: 'The software device could not start a thread to compute on.',
+    mend: 'Allow the process more threads; under --permission give --allow-worker.',
+    cause,
+  })
 }
 
 /** In buffers of its own: a message clones the whole buffer below a view, and the bytes of others with it. */
