@@ -174,8 +174,10 @@ function netChanges(facts: FactsOfAll, changes: readonly Change[]): readonly Net
 
 // -------------------------------------------------------------------------------------------------------- statements
 
-/** Part of a commit: answers one row for each record that was as expected, and how many that should be. */
-type Part = { readonly expected: number; sql(parameter: (value: Value) => string): string }
+type Step = (parameter: (value: Value) => string) => string
+
+/** Part of a commit: its steps together answer one row for each record that was as expected, and how many that should be. */
+type Part = { readonly expected: number; readonly steps: readonly Step[] }
 
 function partsOf(facts: FactsOfAll, tables: Tables, nets: readonly Net[]): readonly Part[] {
   const groups = Map.groupBy(nets, (net) => `${net.collection} ${verbOf(net)}`)
@@ -199,7 +201,8 @@ type PartWriter = (facts: FactsOfAll, tables: Tables, collection: Collection, ne
 const partWriters: Record<Verb, PartWriter> = {
   insert: (facts, tables, collection, nets) => ({
     expected: nets.length,
-    sql: (parameter) => `
+    steps: [
+      (parameter) => `
       INSERT INTO ${tables.records(collection)} (${columnsOf(facts[collection]).join(', ')})
       SELECT * FROM ${rowsFrom(
         facts,
@@ -208,12 +211,14 @@ const partWriters: Record<Verb, PartWriter> = {
         parameter,
       )}
       ON CONFLICT DO NOTHING RETURNING 1`,
+    ],
   }),
   update: (facts, tables, collection, nets) => ({
     expected: nets.length,
-    sql: (parameter) => {
-      const [, , ...columns] = columnsOf(facts[collection])
-      return `
+    steps: [
+      (parameter) => {
+        const [, , ...columns] = columnsOf(facts[collection])
+        return `
       UPDATE ${tables.records(collection)} AS t SET ${columns.map((column) => `${column} = n.${column}`).join(', ')}
       FROM ${rowsFrom(
         facts,
@@ -223,19 +228,24 @@ const partWriters: Record<Verb, PartWriter> = {
         nets.map(({ expected }) => expected),
       )}
       WHERE t.partition = n.partition AND t.id = n.id AND t.revision = n.expected RETURNING 1`
-    },
+      },
+    ],
   }),
   delete: (_, tables, collection, nets) => ({
     expected: nets.length,
-    sql: (parameter) => `
+    steps: [
+      (parameter) => `
       DELETE FROM ${tables.records(collection)} AS t USING ${namesFrom(nets, parameter)}
       WHERE t.partition = n.partition AND t.id = n.id AND t.revision = n.expected RETURNING 1`,
+    ],
   }),
   expectNone: (_, tables, collection, nets) => ({
     expected: 0,
-    sql: (parameter) => `
+    steps: [
+      (parameter) => `
       SELECT 1 FROM ${tables.records(collection)} AS t, ${namesFrom(nets, parameter)}
       WHERE t.partition = n.partition AND t.id = n.id`,
+    ],
   }),
 }
 
@@ -243,24 +253,17 @@ const partWriters: Record<Verb, PartWriter> = {
 function loadPart(facts: FactsOfAll, tables: Tables, collection: Collection, records: readonly AnyRecord[]): Part {
   const own = facts[collection]
   const table = tables.records(collection)
+  const values = records.map((record) => valuesOf(own, record))
   return {
     expected: records.length,
-    sql: (parameter) => {
-      const rows = rowsFrom(
-        facts,
-        collection,
-        records.map((record) => valuesOf(own, record)),
-        parameter,
-      )
-      return `
-      WITH given AS (SELECT * FROM ${rows}),
-      added AS (
-        INSERT INTO ${table} (${columnsOf(own).join(', ')}) SELECT * FROM given ON CONFLICT DO NOTHING RETURNING 1
-      )
-      SELECT 1 FROM added
-      UNION ALL
-      SELECT 1 FROM ${table} AS t JOIN given g ON t.partition = g.partition AND t.id = g.id AND t.record = g.record`
-    },
+    steps: [
+      (parameter) => `
+      INSERT INTO ${table} (${columnsOf(own).join(', ')}) SELECT * FROM ${rowsFrom(facts, collection, values, parameter)}
+      ON CONFLICT DO NOTHING RETURNING 1`,
+      (parameter) => `
+      SELECT 1 FROM ${table} AS t JOIN ${rowsFrom(facts, collection, values, parameter)}
+      ON t.partition = n.partition AND t.id = n.id AND t.record = n.record`,
+    ],
   }
 }
 
@@ -332,12 +335,14 @@ function commitStatement(
     steps.push(`kept AS (
       INSERT INTO ${tables.unsettled} (node, request_id, record) VALUES (
         ${parameter(node)}, ${parameter(sortableText(wanted.kept.requestId))}, ${parameter(wanted.kept.text)}))`)
-  wanted.parts.forEach((part, at) => {
-    steps.push(`part${at} AS (${part.sql(parameter)})`)
+  const agreements = wanted.parts.map((part, at) => {
+    const counts = part.steps.map((step, number) => {
+      const name = `part${at}_${number}`
+      steps.push(`${name} AS (${step(parameter)})`)
+      return `(SELECT count(*) FROM ${name})`
+    })
+    return ` AND ${counts.join(' + ')} = ${parameter(part.expected)}::bigint`
   })
-  const agreements = wanted.parts.map(
-    (part, at) => ` AND (SELECT count(*) FROM part${at}) = ${parameter(part.expected)}::bigint`,
-  )
   const announced =
     announcement === undefined || wanted.names.length === 0
       ? ''

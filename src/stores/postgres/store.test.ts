@@ -10,6 +10,8 @@ import { type FaultyLink, faultyLink } from '../../../test/faulty-link.ts'
 import { type PostgresServer, postgresServer } from '../../../test/postgres-server.ts'
 import type { Store } from '../../domain/ports.ts'
 import { cachedStore } from '../cached.ts'
+import { copyStore } from '../copy.ts'
+import { memoryStore } from '../memory/store.ts'
 import { type FactsOfAll, factsOfAll } from '../rows.ts'
 import { arrayText } from './array.ts'
 import { announcementOf } from './invalidation.ts'
@@ -299,6 +301,25 @@ describe('PostgreSQL', async () => {
     await second.commit([put('setting', setting('s', '2', 2))])
     assert.equal((await first.get('setting', '*', 's'))?.value, '2')
     await Promise.all([first.close(), second.close()])
+  })
+
+  fact('everything can be copied into it and out of it', async (_, schema) => {
+    const source = memoryStore()
+    await source.commit([
+      ...Array.from({ length: 1_500 }, (_, at) => put('alias', alias(`alias/${at}`))),
+      put('alias', alias('\0"\\{,}\ud83d\udd11\uffff')),
+      put('key', dyingKey('k1', 7)),
+    ])
+    await source.commit([put('key', dyingKey('k1', 8, { revision: 2 }))], auditRecord('r1'))
+    const store = await openPostgresStore(options(schema))
+    const back = memoryStore()
+    const copied = await copyStore(source, store)
+    assert.deepEqual(await copyStore(source, store), copied, 'a second time changes nothing')
+    assert.deepEqual(await copyStore(store, back), copied)
+    assert.equal((await back.get('key', partition, 'k1'))?.revision, 2)
+    await source.commit([put('alias', alias('alias/0', { revision: 2 }))])
+    await assert.rejects(copyStore(source, store), conflict)
+    await store.close()
   })
 
   fact('each node has its own unsettled records, and installations their own tables', async (_, schema) => {
