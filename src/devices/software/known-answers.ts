@@ -32,7 +32,7 @@ const sealedAnswers: Readonly<Record<SymmetricSpec, SealedAnswer>> = {
     material: counting(16),
     plaintext: 'SM4-GCM',
     associatedData: 'Keyward',
-    ciphertextAndTag: 'f7e8899f5802a7779d1fe24ec5a6910e6805d8b37460fc',
+    ciphertextAndTag: '7c4cc8b1e9adc3f49516acd473f31adad401c7cbdb72d3',
   },
 }
 

@@ -51,8 +51,8 @@ function sealElsewhere(
   plaintext: Uint8Array,
   associatedData: Uint8Array,
 ): Buffer {
-  const label = Buffer.from('Keyward SM4-GCM message key, version 1', 'ascii')
-  const derived = sm3(Buffer.concat([label, nonce]), { key: Buffer.from(material).toString('hex') })
+  const label = Buffer.from('\0\0\0\x01Keyward SM4-GCM v1\0', 'latin1')
+  const derived = sm3(Buffer.concat([label, nonce, hex('000000e0')]), { key: Buffer.from(material).toString('hex') })
   const [key, iv] = [derived.slice(0, 32), derived.slice(32, 56)]
   const block = (input: string) => hex(sm4.encrypt([...hex(input)], key, { padding: 'none' }))
   const counter = (value: number) => iv + value.toString(16).padStart(8, '0')
