@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { Worker } from 'node:worker_threads'
 import { Problem } from '../../domain/errors.ts'
 import { type KeyPair, openPair, type PairSpec } from './key-pair.ts'
 import { pairAnswers } from './known-answers-pairs.ts'
@@ -130,6 +131,25 @@ test('a call of node:crypto that throws at once gives its place back', async () 
     await assert.rejects(thrown, /at once/)
   }
   assert.equal(await pool.native<number>((done) => done(null, 1)), 1)
+})
+
+test('a thread that dies fails what it had under way, and another one takes its place', async (context) => {
+  const mortal = createPool({ threads: 2 })
+  const pair = knownPair('EC_P384')
+  const sign = () => mortal.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
+  await sign()
+  const { mock } = context.mock.method(Worker.prototype, 'postMessage', function (this: Worker) {
+    void this.terminate()
+  })
+  // Four of them are with the two threads, the fifth waits, and gets a new thread, which dies as well.
+  const lost = await Promise.allSettled([sign(), sign(), sign(), sign(), sign()])
+  for (const outcome of lost) {
+    assert.ok(outcome.status === 'rejected' && outcome.reason instanceof Problem)
+    assert.equal(outcome.reason.code, 'DeviceUnavailable')
+  }
+  mock.restore()
+  assert.ok((await sign()).length > 90)
+  await mortal.close()
 })
 
 test('a pool that closes answers what is under way, and refuses what comes after', async () => {
