@@ -10,6 +10,8 @@ export type Publisher = {
   size(): number
   /** The checkpoint they see. */
   checkpoint(): string
+  /** Whether this can stand on the disk: the checkpoint of now, or one whose publication failed half-way. */
+  mayHaveWritten(checkpoint: string | undefined): boolean
 }
 
 export function publisher(
@@ -19,6 +21,7 @@ export function publisher(
   before: { readonly size: number; readonly checkpoint: string | undefined },
 ): Publisher {
   let published = before
+  let unfinished = new Set<string>()
   let knownDirectories = new Set<string>()
 
   async function write({ files: tiles, checkpoint }: Snapshot) {
@@ -36,15 +39,17 @@ export function publisher(
 
   return {
     async publish(snapshot) {
+      if (published.checkpoint !== undefined && published.size === snapshot.size) return
+      unfinished.add(snapshot.checkpoint)
       try {
-        if (published.checkpoint === undefined || published.size < snapshot.size) await write(snapshot)
-        else return
+        await write(snapshot)
       } catch (error) {
         // Perhaps a directory was removed.
         knownDirectories = new Set()
         throw error
       }
       published = snapshot
+      unfinished = new Set()
       growing.forget(snapshot)
       for (const path of snapshot.outdated.map((path) => join(directory, path))) {
         knownDirectories.delete(path)
@@ -53,5 +58,7 @@ export function publisher(
     },
     size: () => published.size,
     checkpoint: () => published.checkpoint ?? '',
+    mayHaveWritten: (checkpoint) =>
+      checkpoint !== undefined && (checkpoint === published.checkpoint || unfinished.has(checkpoint)),
   }
 }

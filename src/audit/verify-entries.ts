@@ -152,13 +152,18 @@ export function entryVerifier(readFile: ReadLogFile, olderSize: number | undefin
 function verdict({ ofEntries, ofTiles, suspects, findings }: Progress, checkpoint: Checkpoint): VerifiedEntries {
   const signed = [ofEntries, ofTiles].find((branch) => branch?.tree.root() === checkpoint.root)
   const all = [...findings]
-  for (const suspect of suspects) add(all, ...(signed === ofEntries ? [changedTile(suspect)] : changedRecords(suspect)))
+  for (const suspect of suspects)
+    add(all, ...(signed === ofEntries && isWhole(suspect) ? [changedTile(suspect)] : changedRecords(suspect)))
   add(all, ...(signed ?? ofTiles ?? ofEntries).differing)
   if (signed === undefined) {
     const message = `The ${checkpoint.size} records are not those that the checkpoint vouches for.`
     add(all, { kind: 'root-mismatch', path: 'checkpoint', message })
   }
   return { tree: signed?.tree, olderRoot: (signed ?? ofEntries).olderRoot, findings: all }
+}
+
+function isWhole({ leaves, width }: Suspect): boolean {
+  return leaves.length === width
 }
 
 function hashesOf(tile: Buffer): readonly Hash[] {

@@ -38,7 +38,7 @@ export type LogReport = {
 
 /** A log that is being written moves on meanwhile: what looks wrong is looked at again before it is believed. */
 const mostAttempts = 5
-const pauseMs = 100
+const pauseMs = 50
 
 /** A TypeError where `vkey` is none; an error of the operating system where a file cannot be read. */
 export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
@@ -61,13 +61,14 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       return unusable({ kind: 'checkpoint-invalid', path: 'checkpoint', message })
     }
     const { tree, olderRoot, findings } = await entries.verifyTo(checkpoint)
-    const journal = mirror || tree === undefined ? nothing : await readSegments(readFile, verifier, tree)
+    const read = mirror || tree === undefined ? nothing : await readSegments(readFile, verifier, tree)
     // Once it is published, the journal need not hold a record any longer: then it was read too late.
     const movedOn = (await readNote()) !== note
-    if ((movedOn || journal.damage.length > 0) && attempt < mostAttempts) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    if ((movedOn || read.damage.length > 0) && attempt < mostAttempts) {
+      if (!movedOn) await new Promise((resolve) => setTimeout(resolve, pauseMs))
       continue
     }
+    const journal = movedOn ? nothing : read
 
     const size = checkpoint.size + journal.entries.length
     add(findings, ...journal.damage)

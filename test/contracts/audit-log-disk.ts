@@ -12,8 +12,8 @@ export type Operation = keyof Files | 'write' | 'sync' | 'close'
 export type SimulatedDisk = {
   /** The file system of the machine as it runs now; that of a machine that has crashed answers nothing but errors. */
   files(): Files
-  /** Power off and on. `chance` draws from 0 to below 1. */
-  crash(chance: () => number): void
+  /** Power off and on. Of what was not durable that is kept which `kept` says: a sector of a file, or a change of a name. */
+  crash(kept: (path: string, sector: number | 'name') => boolean): void
   /** How often each operation was asked for since the last call. */
   counted(): ReadonlyMap<Operation, number>
   /** What others may do to it behind our back. */
@@ -185,16 +185,20 @@ export function simulatedDisk(faultOf: (operation: Operation, path: string) => F
 
   return {
     files: () => filesOf(boot),
-    crash(chance) {
+    crash(kept) {
       boot += 1
       locked = new Set()
-      for (const inode of new Set([...names.values(), ...durableNames.values()]))
+      for (const [path, inode] of [...durableNames, ...names])
         if (inode !== 'directory') {
-          writeOut(inode, () => chance() < 0.5)
+          writeOut(inode, (sector) => kept(path, sector))
           inode.contents = Buffer.from(inode.durable)
         }
       for (const changes of pendingNames.values())
-        for (const change of changes.slice(0, Math.floor(chance() * (changes.length + 1)))) applyDurably(change)
+        for (const change of changes) {
+          // The changes of one directory reach the disk in their order.
+          if (!kept(change.path, 'name')) break
+          applyDurably(change)
+        }
       pendingNames.clear()
       // What lies in a directory whose own name was lost is lost, too.
       names = new Map(
