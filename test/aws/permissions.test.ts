@@ -235,8 +235,9 @@ test("another account's key opens only where its policy names the account and th
   await admin.send(new kms.PutKeyPolicyCommand({ KeyId, Policy: JSON.stringify(policy) }))
   const sealed = await call()
   assert.equal(sealed.KeyId, arn(KeyId))
-  // A ciphertext names a key of the caller's own account: another's is named by its ARN.
-  await denied(stranger.send(new kms.DecryptCommand({ CiphertextBlob: sealed.CiphertextBlob })))
+  // A ciphertext alone means a key of the caller's own account: another's is named by its ARN.
+  const nameless = await refusal(stranger.send(new kms.DecryptCommand({ CiphertextBlob: sealed.CiphertextBlob })))
+  assert.equal(nameless.name, 'NotFoundException')
   const opened = await stranger.send(
     new kms.DecryptCommand({ CiphertextBlob: sealed.CiphertextBlob, KeyId: arn(KeyId) }),
   )

@@ -1,8 +1,8 @@
 import type { Rows } from '../binding.ts'
 
-const reason =
+export const noKeyStores =
   'This service has no custom key stores: keys live in its own store, or in the HSM that the operator configures.'
-const unsupported = { unsupported: reason } as const
+const unsupported = { unsupported: noKeyStores } as const
 
 export const keyStores = {
   CreateCustomKeyStore: unsupported,

@@ -13,6 +13,7 @@ import {
   type Output,
   pageOf,
   type Rows,
+  refused,
   seconds,
   secondsOf,
   truncated,
@@ -20,6 +21,7 @@ import {
 import { refusal } from '../errors.ts'
 import type { Given } from '../validation.ts'
 import { originWord, specOf, specWord } from '../words.ts'
+import { noKeyStores } from './key-stores.ts'
 
 /** AWS's KeyMetadata out of ours. */
 export function keyMetadata(key: Output): Output {
@@ -40,7 +42,6 @@ export function keyMetadata(key: Output): Output {
     DeletionDate: seconds(key.deleteAt),
     ValidTo: seconds(key.materialExpiresAt),
     Origin: originWord(key.origin),
-    CustomKeyStoreId: key.keyStoreId,
     ExpirationModel: external && hasMaterial ? expirationModel(key.materialExpiresAt) : undefined,
     KeyManager: key.defaultFor === undefined ? 'CUSTOMER' : 'AWS',
     CustomerMasterKeySpec: specWord(spec),
@@ -52,8 +53,6 @@ export function keyMetadata(key: Output): Output {
     MacAlgorithms: algorithms('GENERATE_VERIFY_MAC'),
     MultiRegion: key.multiRegion !== undefined,
     MultiRegionConfiguration: multiRegionConfiguration(key),
-    PendingDeletionWindowInDays: key.pendingWindowInDays,
-    XksKeyConfiguration: key.externalKeyId === undefined ? undefined : { Id: key.externalKeyId },
     CurrentKeyMaterialId:
       spec === 'AES_256' && hasMaterial ? keyMaterialIdOf(key.newestVersionId as string) : undefined,
   }
@@ -119,8 +118,6 @@ function wishOfNewKey(given: Given): Given {
     )
   if (usage !== undefined && algorithmsOf(spec, usage as KeyUsage).length === 0)
     throw refusal('ValidationException', `KeyUsage ${String(usage)} is not compatible with KeySpec ${word}`)
-  if (given.CustomKeyStoreId !== undefined && origin !== 'EXTERNAL_KEY_STORE')
-    throw refusal('ValidationException', 'CustomKeyStoreId goes with Origin EXTERNAL_KEY_STORE.')
   return { keySpec: spec }
 }
 
@@ -158,13 +155,14 @@ export const keys = {
             'UnsupportedOperationException',
             'There are no CloudHSM key stores here: keys of protection level HSM are made through the PKCS#11 module that the operator configures.',
           )
+        if (origin === 'EXTERNAL_KEY_STORE') throw refusal('UnsupportedOperationException', noKeyStores)
         return origin === 'AWS_KMS' ? 'KEYWARD' : origin
       }),
-      CustomKeyStoreId: 'keyStoreId',
+      CustomKeyStoreId: refused(noKeyStores),
       BypassPolicyLockoutSafetyCheck: bypass,
       Tags: tags,
       MultiRegion: 'multiRegion',
-      XksKeyId: 'externalKeyId',
+      XksKeyId: refused(noKeyStores),
     },
     also: wishOfNewKey,
     gives: { KeyMetadata: metadataOf },
