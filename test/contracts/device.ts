@@ -26,7 +26,11 @@ import {
 } from '../../src/domain/specs.ts'
 import { seededRandom } from '../seeded-random.ts'
 
-export function deviceContract(name: string, open: () => Promise<Device>): void {
+export function deviceContract(
+  name: string,
+  open: () => Promise<Device>,
+  { importAlgorithms = everyWrappingAlgorithm, importSpecs = keySpecs }: ImportLimits = {},
+): void {
   let opened: Promise<Device> | undefined
   const device = () => {
     opened ??= open()
@@ -54,7 +58,8 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
     return known.filter((spec) => family === undefined || specs[spec].family === family)
   }
   /** The requirement that a fact proves stands first. */
-  const fact = (text: string, body: () => Promise<void>) => test(text.replace(/^((?:R\d+,? ?)+: )?/, `$1${name}: `), body)
+  const fact = (text: string, body: () => Promise<void>) =>
+    test(text.replace(/^((?:R\d+,? ?)+: )?/, `$1${name}: `), body)
 
   // ------------------------------------------------------------------------------------------------ specs and operations
 
@@ -436,6 +441,13 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
 
   // ------------------------------------------------------------------------------------------------------------ importing
 
+  /** The strongest hash that the device imports with. */
+  function usual(padding: 'RSAES_OAEP' | 'RSA_AES_KEY_WRAP'): Wrapping {
+    const wrappingAlgorithm = importAlgorithms.find((algorithm) => algorithm.startsWith(padding))
+    assert.ok(wrappingAlgorithm !== undefined)
+    return { wrappingKeySpec: 'RSA_2048', wrappingAlgorithm }
+  }
+
   async function imported(
     spec: KeySpec,
     material: Uint8Array,
@@ -473,6 +485,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
     const under = await device()
     const material = seededRandom('imported').bytes(32)
     for (const how of await offered(under, everyWrapping)) {
+      if (!importAlgorithms.includes(how.wrappingAlgorithm) || !importSpecs.includes('HMAC_SHA_256')) continue
       const binding = newBinding('HMAC_SHA_256')
       const { fingerprint, ...made } = await imported('HMAC_SHA_256', material, how, binding)
       const mac = await under.mac(versionOf(binding, made), 'HMAC_SHA_256', text('message'))
@@ -483,8 +496,9 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
 
   fact('material of every spec can be imported, and its public key comes with it', async () => {
     const under = await device()
-    const how = { wrappingKeySpec: 'RSA_2048', wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' } as const
+    const how = usual('RSA_AES_KEY_WRAP')
     for (const spec of await supportedSpecs()) {
+      if (!importSpecs.includes(spec)) continue
       if (spec === 'RSA_3072' || spec === 'RSA_4096') continue
       const { materialBytes } = specs[spec]
       const pair = materialBytes === undefined ? await under.generateKeyPair(spec) : undefined
@@ -499,7 +513,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
   fact(
     'R53: the fingerprint tells the same material from other material, and says nothing across keys and accounts',
     async () => {
-      const how = { wrappingKeySpec: 'RSA_2048', wrappingAlgorithm: 'RSAES_OAEP_SHA_256' } as const
+      const how = usual('RSAES_OAEP')
       const [material, other] = [seededRandom('first').bytes(32), seededRandom('second').bytes(32)]
       const binding = newBinding('AES_256')
       const first = (await imported('AES_256', material, how, binding)).fingerprint
@@ -517,7 +531,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
 
   fact('material of a wrong length, or wrapped under another key, is refused with the mend', async () => {
     const under = await device()
-    const how = { wrappingKeySpec: 'RSA_2048', wrappingAlgorithm: 'RSAES_OAEP_SHA_256' } as const
+    const how = usual('RSAES_OAEP')
     const mended = (error: unknown) => isProblem('InvalidKeyMaterial')(error) && (error as Problem).mend !== undefined
     for (const bytes of [1, 16, 31, 33, 64])
       await assert.rejects(imported('AES_256', new Uint8Array(bytes), how), mended)
@@ -536,7 +550,7 @@ export function deviceContract(name: string, open: () => Promise<Device>): void 
 
   fact('a wrapping key opens as a wrapping key of its own binding, and as nothing else', async () => {
     const under = await device()
-    const how = { wrappingKeySpec: 'RSA_2048', wrappingAlgorithm: 'RSAES_OAEP_SHA_256' } as const
+    const how = usual('RSAES_OAEP')
     const own = await wrappingKeyOf('RSA_2048', newBinding('AES_256'))
     const encryptedKeyMaterial = await wrap(under, new Uint8Array(32), how, own.publicKey)
     const wrapped = { ...how, sealedWrappingKey: own.sealed, encryptedKeyMaterial, binding: newBinding('AES_256') }
@@ -850,6 +864,21 @@ function usualSignable(algorithm: SigningAlgorithm): Signable {
 }
 
 type Wrapping = { readonly wrappingKeySpec: WrappingKeySpec; readonly wrappingAlgorithm: WrappingAlgorithm }
+
+/** What a device imports, where that is not everything: a token may lack a hash, and takes AES_256 material only. */
+export type ImportLimits = {
+  readonly importAlgorithms?: readonly WrappingAlgorithm[]
+  readonly importSpecs?: readonly KeySpec[]
+}
+
+const everyWrappingAlgorithm: readonly WrappingAlgorithm[] = [
+  'RSAES_OAEP_SHA_256',
+  'RSAES_OAEP_SHA_1',
+  'RSA_AES_KEY_WRAP_SHA_256',
+  'RSA_AES_KEY_WRAP_SHA_1',
+  'RSAES_PKCS1_V1_5',
+  'SM2PKE',
+]
 
 const everyWrapping: readonly Wrapping[] = [
   ...(['RSA_2048', 'RSA_3072', 'RSA_4096'] as const).flatMap((wrappingKeySpec) =>

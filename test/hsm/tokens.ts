@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import type { Pkcs11Device } from '../../src/devices/pkcs11/device.ts'
 import {
   type HsmConnection,
@@ -53,6 +52,9 @@ function build(): string {
 
 export const random: Random = { bytes: (count) => new Uint8Array(randomBytes(count)), uuid: () => randomUUID() }
 
+/** A test's context, or anything else that runs what it is given when all is done. */
+export type Disposals = { after(dispose: () => unknown): void }
+
 export type SoftToken = {
   readonly directory: string
   /** Where the token keeps its objects. */
@@ -63,7 +65,7 @@ export type SoftToken = {
 const pin = 'Correct-Horse-7'
 
 /** An initialized token without a root key. Gone after the test. */
-export async function softToken(context: TestContext, vendor: SoftVendor): Promise<SoftToken> {
+export async function softToken(context: Disposals, vendor: SoftVendor): Promise<SoftToken> {
   const directory = await mkdtemp(join(tmpdir(), 'keyward-hsm-'))
   context.after(() => rm(directory, { recursive: true, force: true }))
   const objects = join(directory, 'token')
@@ -94,7 +96,7 @@ export type OpenToken = SoftToken & { readonly root: HsmRootKeyReference; readon
 
 /** A token with a root key, and the device on it. Closed after the test. */
 export async function openToken(
-  context: TestContext,
+  context: Disposals,
   vendor: SoftVendor,
   options: Partial<HsmOptions> = {},
 ): Promise<OpenToken> {
@@ -104,7 +106,7 @@ export async function openToken(
 }
 
 export async function openOn(
-  context: TestContext,
+  context: Disposals,
   { connection }: SoftToken,
   root: HsmRootKeyReference,
   options: Partial<HsmOptions> = {},

@@ -12,6 +12,7 @@ import {
   type EncryptionAlgorithm,
   type KeySpec,
   type KeyUsage,
+  keyUsages,
   type SigningAlgorithm,
   specs,
 } from '../../domain/specs.ts'
@@ -54,6 +55,7 @@ export function pkcs11Device({
   readonly capacity: number
 }): Pkcs11Device {
   const nextNonce = nonces(random)
+  let closed = false
   const cache = keyCache({
     capacity,
     generation: () => agent.generation(),
@@ -86,12 +88,14 @@ export function pkcs11Device({
       throw specMismatch(version.spec, verb)
     const wanted = algorithm ?? (all[0] as Algorithm)
     if (!all.includes(wanted)) throw algorithmMismatch(wanted, version.spec)
-    if (!canCompute(version.spec, wanted)) throw beyondToken(version.spec, wanted)
+    if (!supports(version.spec, usage)) throw beyondToken(version.spec, verb)
     return cache.use(version, work)
   }
 
-  function canCompute(spec: KeySpec, algorithm: Algorithm): boolean {
-    return capabilities.algorithms[spec]?.includes(algorithm) === true
+  /** Every algorithm of the usage, since a key promises them all: SoftHSM, which has OAEP with SHA-1 only, encrypts with no RSA key. */
+  function supports(spec: KeySpec, usage: KeyUsage): boolean {
+    const promised = algorithmsOf(spec, usage)
+    return promised.length > 0 && promised.every((each) => capabilities.algorithms[spec]?.includes(each) === true)
   }
 
   async function one(calling: Promise<readonly Buffer[]>): Promise<Uint8Array> {
@@ -104,10 +108,10 @@ export function pkcs11Device({
   const device: Pkcs11Device = {
     protection: 'HSM',
     capabilities,
-    supports: (spec, usage) => algorithmsOf(spec, usage).some((algorithm) => canCompute(spec, algorithm)),
+    supports,
 
     async generate(binding) {
-      if (capabilities.algorithms[binding.spec] === undefined) throw beyondToken(binding.spec)
+      if (!keyUsages.some((usage) => supports(binding.spec, usage))) throw beyondToken(binding.spec, 'make keys')
       const [sealed, publicKey] = await agent.call('generate', Buffer.from(binding.spec), ofKey(binding), nextNonce())
       if (sealed === undefined || publicKey === undefined) throw new Error('the HSM agent left something out')
       return { sealed: toText(sealed), ...(publicKey.length === 0 ? {} : { publicKey: Uint8Array.from(publicKey) }) }
@@ -160,7 +164,10 @@ export function pkcs11Device({
     // No token of PKCS#11 v3.1 or older has ML-KEM, and so no key of it is ever made here.
     encapsulate: async (version) => using(version, 'encapsulate', undefined, neverReached),
     decapsulate: async (version) => using(version, 'decapsulate', undefined, neverReached),
-    generateKeyPair: generatePlainKeyPair,
+    async generateKeyPair(spec) {
+      if (closed) throw problem('DeviceUnavailable')
+      return generatePlainKeyPair(spec)
+    },
 
     async generateWrappingKey(wrappingKeySpec, binding) {
       if (capabilities.imports.length === 0 || capabilities.algorithms[wrappingKeySpec] === undefined)
@@ -224,7 +231,10 @@ export function pkcs11Device({
     healthy: () => agent.healthy(),
     agentProcessId: () => agent.processId(),
     openKeys: () => cache.size(),
-    close: () => agent.close(),
+    close() {
+      closed = true
+      return agent.close()
+    },
   }
   return device
 }
@@ -251,10 +261,10 @@ function specMismatch(spec: KeySpec, verb: string): Error {
   return problem('KeySpecMismatch', { message: `A key of spec ${spec} cannot ${verb}.` })
 }
 
-function beyondToken(spec: KeySpec, algorithm?: Algorithm): Error {
-  return problem('UnsupportedOperation', {
-    message: `This hardware security module does not compute ${algorithm ?? 'anything'} with keys of spec ${spec}.`,
-    mend: 'Choose another algorithm, or a key of protection level SOFTWARE.',
+function beyondToken(spec: KeySpec, verb: string): Error {
+  return problem('KeySpecMismatch', {
+    message: `This hardware security module cannot ${verb} of spec ${spec}.`,
+    mend: 'Choose another key spec, or a key of protection level SOFTWARE.',
   })
 }
 
