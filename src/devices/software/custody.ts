@@ -31,6 +31,7 @@ import {
 } from './custody/root-key-file.ts'
 import { createUnlockKey, openUnlockKey, unlockKeyBytes } from './custody/unlock-key.ts'
 import { xwingSeedBytes } from './custody/xwing.ts'
+import { drawSecret } from './draw.ts'
 import {
   checkValue,
   type Generation,
@@ -90,7 +91,7 @@ export async function createCustody(places: Places, random: Random, options: Cus
   requireSeparate(places, options.allowSharedFolders ?? false)
   requireNothingThere(places)
   const installation = Uint8Array.from(random.bytes(installationBytes))
-  const seed = Uint8Array.from(random.bytes(xwingSeedBytes))
+  const seed = drawSecret(random, xwingSeedBytes)
   const secret = newSecret(random)
   try {
     requireRandom(seed)
@@ -134,6 +135,7 @@ async function open(
   ])
 
   const unlockKey = knownUnlockKey ?? (await openUnlockKey(places, openingOf(places, privateKeyPart), unlockKeyPart))
+  unlockKeyPart?.body.fill(0)
   const seed = decodePrivateKey(places, privateKeyPart, unlockKey)
   const privateKey = privateKeyOf(seed)
   seed.fill(0)

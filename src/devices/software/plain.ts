@@ -3,6 +3,7 @@ import { problem } from '../../domain/errors.ts'
 import type { Random } from '../../domain/ports.ts'
 import { type KeySpec, specs } from '../../domain/specs.ts'
 import type { Algorithms, OpenedKey } from './algorithms.ts'
+import { drawSecret } from './draw.ts'
 import type { Aead } from './gcm.ts'
 import { nonceBytes } from './gcm.ts'
 import { Unsealed } from './material.ts'
@@ -11,7 +12,7 @@ export function plainKey(spec: KeySpec, random: Random, open: (material: Uint8Ar
   const bytes = specs[spec].materialBytes
   if (bytes === undefined) throw new Error(`${spec} is no plain string of bytes`)
   return {
-    generate: async () => ({ material: new Unsealed(Uint8Array.from(random.bytes(bytes))) }),
+    generate: async () => ({ material: new Unsealed(drawSecret(random, bytes)) }),
     open(material) {
       if (material.length !== bytes) throw problem('Internal', { message: 'A sealed key is of another spec.' })
       return material.use(open)

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Random } from '../../domain/ports.ts'
 import { derive } from './derive.ts'
+import { drawSecret } from './draw.ts'
 
 /**
  * The root key, opened. There are several generations of it while it is rotated: new secrets are sealed under the newest,
@@ -43,9 +44,11 @@ export function generationOf(secret: Uint8Array): Generation {
 /** The secret of a new generation; the lasting key goes over from the one before. */
 export function newSecret(random: Random, before?: Generation): Uint8Array {
   const secret = new Uint8Array(secretBytes)
-  secret.set(random.bytes(rootKeyBytes))
-  const lastingKey = before === undefined ? Uint8Array.from(random.bytes(rootKeyBytes)) : before.lastingKey.export()
+  const rootKey = drawSecret(random, rootKeyBytes)
+  const lastingKey = before === undefined ? drawSecret(random, rootKeyBytes) : before.lastingKey.export()
+  secret.set(rootKey)
   secret.set(lastingKey, rootKeyBytes)
+  rootKey.fill(0)
   lastingKey.fill(0)
   requireRandom(secret.subarray(0, rootKeyBytes), secret.subarray(rootKeyBytes))
   return secret

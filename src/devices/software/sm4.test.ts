@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createCipheriv, hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { messageKeyGcm, nonceBytes, tagBytes } from './gcm.ts'
@@ -104,6 +105,14 @@ test('an SM4 message is what another SM3, SM4 and GCM make of the same words', (
       sealElsewhere(material, nonce, plaintext, associatedData),
     )
   }
+})
+
+test('the example of docs/ciphertext.md is what is computed', () => {
+  const page = readFileSync(new URL('../../../docs/ciphertext.md', import.meta.url), 'utf8')
+  const value = (name: string) => hex(new RegExp(`^ {4}${name} +([0-9a-f]+)`, 'm').exec(page)?.[1] ?? '')
+  const nonce = value('nonce')
+  const body = openSm4(value('material')).seal(nonce, value('plaintext'), value('associated data'))
+  assert.deepEqual(Buffer.from(body), Buffer.concat([nonce, value('ciphertext, tag')]))
 })
 
 test('every byte of the nonce counts, for the key and for the IV', () => {

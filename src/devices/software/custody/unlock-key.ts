@@ -1,6 +1,7 @@
 /** Place 3: the symmetric key that opens place 2; 32 bytes in a file, or out of a passphrase. */
 import { argon2, createSecretKey, type KeyObject } from 'node:crypto'
 import type { Random } from '../../../domain/ports.ts'
+import { drawSecret } from '../draw.ts'
 import { uint32 } from '../framing.ts'
 import { requireRandom } from '../root-keys.ts'
 import { CustodyError, encodePart, type Part, partHeader } from './part.ts'
@@ -73,7 +74,7 @@ export async function createUnlockKey(
       'is only read, so no unlock key can be put there.',
       'Create the custody with a file as place 3, then hand that file in (for example through systemd-creds encrypt) and delete it.',
     )
-  const bytes = Uint8Array.from(random.bytes(unlockKeyBytes[0]!))
+  const bytes = drawSecret(random, unlockKeyBytes[0]!)
   requireRandom(bytes)
   const part = encodePart(partHeader(3, installation), bytes)
   try {
@@ -85,15 +86,11 @@ export async function createUnlockKey(
   }
 }
 
-/** `part` is the file of place 3, where it is one; it is wiped. Throws CustodyError. */
+/** `part` is the file of place 3, where it is one; the caller wipes it. Throws CustodyError. */
 export async function openUnlockKey(places: Places, opening: Opening, part: Part | undefined): Promise<KeyObject> {
   const { unlockKey } = places
   if (unlockKey.is === 'passphrase' && opening.by === 'passphrase') return stretch(unlockKey, opening.parameters)
-  if (part !== undefined && opening.by === 'file') {
-    const key = createSecretKey(part.body)
-    part.body.fill(0)
-    return key
-  }
+  if (part !== undefined && opening.by === 'file') return createSecretKey(part.body)
   throw new CustodyError(
     3,
     unlockKeyPath(places),

@@ -13,6 +13,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import type { Random } from '../../../domain/ports.ts'
+import { drawSecret } from '../draw.ts'
 
 export const xwingSeedBytes = 32
 export const xwingPublicKeyBytes = 1216
@@ -79,7 +80,7 @@ export function encapsulateXwing(
       asymmetricKeyType: 'ml-kem-768',
     }),
   )
-  const ephemeralKey = x25519Key(Buffer.from(random.bytes(x25519Bytes)))
+  const ephemeralKey = x25519Key(Buffer.from(drawSecret(random, x25519Bytes).buffer))
   const ephemeral = rawPublicKey(ephemeralKey)
   const sharedSecret = combine(sharedKey, agree(ephemeralKey, x25519PublicKey), ephemeral, x25519PublicKey)
   return { ciphertext: Buffer.concat([ciphertext, ephemeral]), sharedSecret }
