@@ -11,6 +11,7 @@
 import { join } from 'node:path'
 import { problem } from '../domain/errors.ts'
 import type { AuditPosition, AuditRecord, ProvableLog } from '../domain/ports.ts'
+import { type EntryText, frameOf, mostBatchBytes, takeBatch } from './batch.ts'
 import { entryText } from './canonical.ts'
 import { entryReader } from './entry-reader.ts'
 import { diskFiles, type Files, makeDurableDirectory, readerOf } from './files.ts'
@@ -22,8 +23,8 @@ import { formatProof } from './proof-text.ts'
 import { consistencyPath, inclusionPath } from './proofs.ts'
 
 import { publisher } from './publisher.ts'
-import { entryPrefixBytes, nodesFromTiles } from './tiles.ts'
-import { type Hash, hashToBase64, leafHashOfText } from './tree.ts'
+import { nodesFromTiles } from './tiles.ts'
+import { hashToBase64 } from './tree.ts'
 
 export type AuditLogOptions = LoadOptions & {
   readonly onEvent?: (event: AuditLogEvent) => void
@@ -45,14 +46,11 @@ export type AuditLogEvent =
 
 export type AuditLogOnDisk = ProvableLog & { readonly recovery: Recovery }
 
-type Waiting = {
-  readonly text: string
-  readonly bytes: number
+type Waiting = EntryText & {
   readonly resolve: (position: AuditPosition) => void
   readonly reject: (reason: unknown) => void
 }
 
-const mostBatchBytes = 1 << 20
 const leastSegmentBytes = 2 * mostBatchBytes
 /** With more requests waiting the disk does not keep up: the next ones are told at once. */
 const mostWaiting = 65_536
@@ -148,15 +146,14 @@ async function serve(
 
   /** The index of its first record. Where it rejects, the tree may hold the batch already: it is then published. */
   async function writeBatch(waiting: readonly Waiting[]): Promise<number> {
-    const payloadBytes = waiting.reduce((sum, { bytes }) => sum + entryPrefixBytes + bytes, 0)
-    const frame = Buffer.allocUnsafe(frameHeaderBytes + payloadBytes)
+    const { frame, leaves } = frameOf(waiting)
     if (!journal.fits(frame.length)) {
       if (journal.otherHolds() > published.size()) await publishTo(durable)
       journal.turn()
       publishDue = true
     }
     const first = growing.size()
-    growing.add(frame.subarray(frameHeaderBytes), writePayload(frame, waiting))
+    growing.add(frame.subarray(frameHeaderBytes), leaves)
     const root = growing.root()
     encodeFrameHeader(frame, first, waiting.length, root)
     await journal.write(frame, { size: growing.size(), root })
@@ -344,30 +341,6 @@ async function serve(
       return { checkpoint, path: path.map(hashToBase64) }
     },
   }
-}
-
-function takeBatch(queue: Waiting[]): readonly Waiting[] {
-  let bytes = 0
-  let count = 0
-  for (const waiting of queue) {
-    bytes += waiting.bytes + entryPrefixBytes
-    if (count > 0 && bytes > mostBatchBytes) break
-    count += 1
-  }
-  return queue.splice(0, count)
-}
-
-/** The records as in a bundle, behind the place of the frame's header; their leaf hashes. */
-function writePayload(frame: Buffer, waiting: readonly Waiting[]): readonly Hash[] {
-  const leaves: Hash[] = []
-  let at = frameHeaderBytes
-  for (const { text, bytes } of waiting) {
-    at = frame.writeUInt16BE(bytes, at)
-    // As many bytes as letters is ASCII, for which this is the quicker way.
-    at += frame.write(text, at, bytes === text.length ? 'latin1' : 'utf8')
-    leaves.push(leafHashOfText(text))
-  }
-  return leaves
 }
 
 function ignore() {}

@@ -147,12 +147,12 @@ async function runHistory(steps: readonly Step[], seed: number): Promise<void> {
     }
   }
   calm()
-  for (let wait = 0; !log.healthy(); wait += 1) {
+  // Something that failed before may still make itself felt once.
+  for (let wait = 0; acknowledged.get(log.size() - 1) !== `request-${next - 1}`; wait += 1) {
     assert.ok(wait < 500, 'the log does not come back')
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    if (log.healthy()) await append(3)
+    else await new Promise((resolve) => setTimeout(resolve, 2))
   }
-  await append(3)
-  assert.equal(acknowledged.get(log.size() - 1), `request-${next - 1}`)
   await requireAcknowledged()
   await log.close()
   await requireIntact()
