@@ -38,7 +38,11 @@ export type RunningServer = {
 
 /** Time-outs in milliseconds. A client that sends slower than this is cut off (slow loris). */
 const timeouts = { headers: 10_000, request: 30_000, keepAlive: 65_000 } as const
-const headerBytes = 16_384
+/**
+ * The URL counts. SDKs of Alibaba Cloud send every parameter in it: the largest plaintext, in base64 with each slash as
+ * three letters, and a large encryption context are some 50 KB there.
+ */
+const headerBytes = 65_536
 
 export async function listen(listener: Listener, options: ServerOptions): Promise<RunningServer> {
   const secure = listener.tls !== undefined

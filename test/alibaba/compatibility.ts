@@ -28,6 +28,8 @@ endpoint; the access key is one that \`keyward access key create\` made.
 - Everything is on \`/\`, by GET or POST, parameters in the query or in a form (\`application/x-www-form-urlencoded\`, chunked
   too). A parameter that stands twice, or that the action does not know, is refused: a KMS that passes over a parameter does
   something else than it was asked. An empty value is as good as none.
+- URL and headers together are at most 64 KB: the largest plaintext fits with an encryption context of 8,192 ASCII letters and
+  digits. What is longer when it is percent-encoded goes in a form.
 - Signature V1 (\`HMAC-SHA1\`), with or without nonce, timestamps in seconds or milliseconds; ACS3-HMAC-SHA256 and
   ACS3-HMAC-SM3. Under ACS3 the headers host, x-acs-action, x-acs-version, x-acs-date, x-acs-signature-nonce,
   x-acs-content-sha256 and every other x-acs- header must be signed. Security tokens (STS), bearer tokens and ACS4 are not

@@ -110,6 +110,12 @@ export async function symmetricLife({ call, context, advance }: Client): Promise
   await refuses('InvalidParameter', call('Decrypt', { CiphertextBlob, ...context({ app: 'x y', n: 'other' }) }))
   await refuses('InvalidParameter', call('Decrypt', { CiphertextBlob }))
 
+  // The longest there can be in a URL: each letter of it takes three there.
+  const largest = Buffer.alloc(6144, 0xff).toString('base64')
+  const wide = context({ name: '"'.repeat(4000), app: 'x'.repeat(4000) })
+  const large = await call('Encrypt', { KeyId, Plaintext: largest, ...wide })
+  assert.equal((await call('Decrypt', { CiphertextBlob: large.CiphertextBlob as string, ...wide })).Plaintext, largest)
+
   const dataKey = await call('GenerateDataKey', { KeyId, KeySpec: 'AES_128' })
   members(dataKey, 'CiphertextBlob', 'Plaintext', 'KeyId', 'KeyVersionId')
   assert.equal(Buffer.from(dataKey.Plaintext as string, 'base64').length, 16)
@@ -175,7 +181,7 @@ async function laterLife(
   await call('UpdateKeyDescription', { KeyId, Description: 'other' })
   await call('TagResource', { KeyId, Tags: '[{"TagKey":"a","TagValue":"b c"},{"TagKey":"d","TagValue":""}]' })
   await call('UntagResource', { KeyId, TagKeys: '["d"]' })
-  const { Tags } = await call('ListResourceTags', { KeyId })
+  const { Tags } = await call('ListResourceTags', { KeyId: `alias/life/${KeyId}` })
   same(Tags, { Tag: [{ KeyId, TagKey: 'a', TagValue: 'b c' }] })
 
   const { KeyMetadata: other } = (await call('CreateKey', {})) as { KeyMetadata: Members }

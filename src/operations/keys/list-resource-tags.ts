@@ -10,9 +10,9 @@ export const listResourceTags = operation({
   cli: 'key tags',
   key: present(),
   input: z.strictObject({ keyId: keyRef }),
-  output: z.object({ tags }),
+  output: z.object({ keyId: z.string(), tags }),
   audit: ['keyId'],
   async run({ key }) {
-    return { tags: { ...key.tags } }
+    return { keyId: key.keyId, tags: { ...key.tags } }
   },
 })

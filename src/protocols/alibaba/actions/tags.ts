@@ -55,8 +55,8 @@ export const tagActions = {
   ListResourceTags: {
     operation: 'ListResourceTags',
     parameters: { KeyId: keyId },
-    answer: ({ Tags }, members) => ({
-      Tags: { Tag: pairs(Tags).map(([TagKey, TagValue]) => ({ KeyId: members.keyId, TagKey, TagValue })) },
+    answer: ({ KeyId, Tags }) => ({
+      Tags: { Tag: pairs(Tags).map(([TagKey, TagValue]) => ({ KeyId, TagKey, TagValue })) },
     }),
   },
   TagResources: {
@@ -83,10 +83,10 @@ export const tagActions = {
       NextToken: refused('the tags of one key are listed whole.'),
     },
     input: keyOf,
-    answer: ({ Tags }, members) => ({
+    answer: ({ KeyId, Tags }) => ({
       TagResources: {
         TagResource: pairs(Tags).map(([TagKey, TagValue]) => ({
-          ResourceId: (members.resourceIds as readonly string[])[0],
+          ResourceId: KeyId,
           ResourceType: 'key',
           TagKey,
           TagValue,
