@@ -120,7 +120,7 @@ export async function benchAsymmetric(
   )
   print(`OpenSSL inside Node ${process.versions.openssl}; beside it ${opensslVersion()}`)
   print(
-    '| call | CPU us, one thread | CPU us, openssl speed | rate against openssl | pool: calls/s | pool against one thread | pool: main thread us |',
+    '| call | CPU us, one thread | CPU us, openssl speed | rate against openssl | pool: calls/s | pool against one thread | pool: CPU us, all threads | of it, main thread |',
   )
   print('| --- | --- | --- | --- | --- | --- | --- | --- |')
   try {

@@ -27,8 +27,11 @@ export type Pool = {
   close(): Promise<void>
 }
 
-/** libuv has four threads (UV_THREADPOOL_SIZE); two of them are left to files. */
+/** libuv has four threads (UV_THREADPOOL_SIZE). With the slow lane that makes three: one is always left to files. */
 const nativeAtOnce = 2
+
+/** The main thread cannot feed more; and each thread is an engine of its own, of some ten megabytes. */
+const mostThreads = 16
 
 /** Beyond it an answer would come too late for whoever waits: some ten seconds of RSA-4096 on one core. */
 const longestQueue = 8_192
@@ -48,8 +51,12 @@ type Waiting = {
 
 type Thread = { readonly worker: Worker; readonly underWay: Map<number, Waiting> }
 
-/** `threads` of our own, as many as there are cores without it. They start at first use. */
-export function createPool({ threads = availableParallelism() }: { readonly threads?: number } = {}): Pool {
+/** `threads` of our own, without it as many as there are cores, up to sixteen. They start at first use. */
+export function createPool({
+  threads = Math.min(availableParallelism(), mostThreads),
+}: {
+  readonly threads?: number
+} = {}): Pool {
   const crew = new Set<Thread>()
   const queue: Waiting[] = []
   const native = lane(nativeAtOnce)
