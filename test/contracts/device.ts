@@ -562,6 +562,16 @@ export function deviceContract(
     )
     await assert.rejects(anyUse(under, versionOf({ ...own.binding, spec: 'RSA_2048' }, own)), isProblem('Internal'))
     await assert.rejects(anyUse(under, versionOf(own.binding, own)), isProblem('Internal'))
+    // Also where the key to import into is of the wrapping key's own spec.
+    const binding = newBinding('RSA_2048')
+    const alike = await under.generateWrappingKey('RSA_2048', binding)
+    await assert.rejects(anyUse(under, versionOf(binding, alike)), isProblem('Internal'))
+    const key = await keyOf('RSA_2048')
+    assert.ok(key.sealed !== undefined)
+    await assert.rejects(
+      under.importMaterial({ ...wrapped, sealedWrappingKey: key.sealed, wrappingKeyBinding: key }),
+      isProblem('Internal'),
+    )
   })
 
   // ------------------------------------------------------------------------------------------------------------- together
