@@ -2,7 +2,7 @@
  * AWS Signature Version 4, as the server checks it (IAM User Guide, "Create a signed AWS API request"): HMAC-SHA256 over
  * the request in one canonical form, under a key derived from the secret, the day, the region and the service.
  */
-import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports.ts'
 import { regionPattern } from '../../domain/scope.ts'
@@ -51,7 +51,7 @@ export function openSignatureCheck(from: {
 }): SignatureCheck {
   const { authenticator, clock } = from
   // Keyed by the identity of the access key: with a changed or removed credential its signing keys are gone too.
-  const signingKeys = new WeakMap<AccessKey, Map<string, KeyObject>>()
+  const signingKeys = new WeakMap<AccessKey, Map<string, SigningKey>>()
   const knownClaims = new Map<string, SignatureClaim>()
   const readTime = timeReader()
 
@@ -89,9 +89,7 @@ export function openSignatureCheck(from: {
       const known = signingKeys.get(accessKey)
       const signingKey = known?.get(claim.credentialScope) ?? deriveSigningKey(accessKey.secret, claim)
       const canonicalHash = hash('sha256', canonicalRequest(request, claim, bodyHash), 'hex')
-      const expected = createHmac('sha256', signingKey)
-        .update(`${scheme}\n${timestamp}\n${claim.credentialScope}\n${canonicalHash}`)
-        .digest('hex')
+      const expected = macOf(signingKey, `${scheme}\n${timestamp}\n${claim.credentialScope}\n${canonicalHash}`)
       if (!sameText(memberOf(authorization, 'Signature'), expected)) throw mismatch()
       // Only now: nobody without the secret fills the caches.
       if (known === undefined) signingKeys.set(accessKey, new Map([[claim.credentialScope, signingKey]]))
@@ -148,11 +146,37 @@ function parseClaim(authorization: string): SignatureClaim {
   }
 }
 
-export function deriveSigningKey(secret: string, scope: Pick<SignatureClaim, 'day' | 'region' | 'service'>): KeyObject {
-  let key: Uint8Array = Buffer.from(`AWS4${secret}`, 'utf8')
+/** The key of HMAC-SHA-256, made ready as RFC 2104 has it: what stands before the message, inside and outside. */
+type SigningKey = { readonly inner: Buffer; readonly outer: Buffer }
+
+/** Of SHA-256, in bytes. */
+const blockBytes = 64
+const hashBytes = 32
+/** The string to sign: scheme, time, scope and a hash. Regions and key ids are short, so that it always fits. */
+const longestMessage = 512
+
+function deriveSigningKey(secret: string, scope: Pick<SignatureClaim, 'day' | 'region' | 'service'>): SigningKey {
+  let key = Buffer.from(`AWS4${secret}`, 'utf8')
   for (const part of [scope.day, scope.region, scope.service, 'aws4_request'])
     key = createHmac('sha256', key).update(part).digest()
-  return createSecretKey(key)
+  const inner = Buffer.alloc(blockBytes + longestMessage)
+  const outer = Buffer.alloc(blockBytes + hashBytes)
+  for (let index = 0; index < blockBytes; index++) {
+    inner[index] = (key[index] ?? 0) ^ 0x36
+    outer[index] = (key[index] ?? 0) ^ 0x5c
+  }
+  return { inner, outer }
+}
+
+/**
+ * HMAC-SHA-256 (RFC 2104) in hex, by two one-shot hashes: half the cost of an Hmac object, which every request would
+ * otherwise make and throw away. The message is ASCII. The SDK's own signer holds it to the standard.
+ */
+function macOf({ inner, outer }: SigningKey, message: string): string {
+  if (message.length > longestMessage) throw incomplete('the credential scope is too long')
+  const end = blockBytes + inner.write(message, blockBytes, 'latin1')
+  outer.write(hash('sha256', inner.subarray(0, end), 'hex'), blockBytes, hashBytes, 'hex')
+  return hash('sha256', outer, 'hex')
 }
 
 /** Header values are bytes to HTTP, and one character each to node:http: so they are hashed as they were sent. */

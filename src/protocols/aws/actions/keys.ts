@@ -103,7 +103,7 @@ export function tagList(tagsByKey: unknown): readonly AwsTag[] {
 }
 
 function wishOfNewKey(given: Given): Given {
-  const { KeySpec: named, CustomerMasterKeySpec: deprecated, KeyUsage: usage, Origin: origin } = given
+  const { KeySpec: named, CustomerMasterKeySpec: deprecated, KeyUsage: usage } = given
   if (named !== undefined && deprecated !== undefined)
     throw refusal(
       'ValidationException',
