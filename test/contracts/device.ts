@@ -335,6 +335,24 @@ export function deviceContract(
     }
   })
 
+  fact('an RSA signature without its leading zero byte is not valid: no signature has two forms', async () => {
+    const under = await device()
+    if (!under.supports('RSA_2048', 'SIGN_VERIFY')) return
+    const key = await keyOf('RSA_2048')
+    const algorithm = 'RSASSA_PSS_SHA_256'
+    const message: Signable = { type: 'RAW', message: text('message') }
+    // PSS is salted: one signature in 256 begins with a zero byte.
+    for (let count = 0; count < 4_000; count += 1) {
+      const signature = await under.sign(key, algorithm, message)
+      if (signature[0] !== 0) continue
+      assert.equal(await under.verify(key, algorithm, message, signature), true)
+      assert.equal(await under.verify(key, algorithm, message, signature.subarray(1)), false)
+      assert.equal(await under.verify(key, algorithm, message, Buffer.concat([Buffer.alloc(1), signature])), false)
+      return
+    }
+    assert.fail('no signature begins with a zero byte')
+  })
+
   fact('both sides agree on one secret, as long as the field', async () => {
     const under = await device()
     const fieldBytes: Partial<Record<KeySpec, number>> = { EC_P256: 32, EC_P384: 48, EC_P521: 66, SM2: 32 }

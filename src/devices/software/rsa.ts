@@ -47,6 +47,8 @@ export async function verifyRsa(
 ): Promise<boolean> {
   const scheme = signatureOf(algorithm, key)
   const input = digestOf(message, algorithm, scheme.hash)
+  // RFC 8017, 8.1.2 and 8.2.2: one octet string stands for a signature. OpenSSL takes PSS without its leading zeros too.
+  if (signature.length !== modulusBytes(key)) return false
   return runOpenssl({ call: 'verify', key: key.native.address, scheme, input, signature })
 }
 
