@@ -1,5 +1,6 @@
 /** One store of keys behind three protocols: what one of them makes the others use, within one account and region. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { DecryptCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms'
 import { createKey } from './keys.ts'
@@ -23,9 +24,15 @@ function aws(as: AccessKey = service.first, inRegion: string = region): KMSClien
   })
 }
 
-async function rest(path: string, body: object, as: AccessKey = service.first, inRegion: string = region) {
+async function rest(
+  path: string,
+  body: object,
+  as: AccessKey = service.first,
+  inRegion: string = region,
+  method: 'POST' | 'PUT' = 'POST',
+) {
   const response = await fetch(`${service.url}/v1/${path}`, {
-    method: 'POST',
+    method,
     headers: {
       authorization: `Bearer ${as.token}`,
       'content-type': 'application/json',
@@ -128,7 +135,7 @@ test('R66: the same alias names a key in each region, and in each account', asyn
 test('who has no right on a key is told the same whether it is there or not', async () => {
   const keyId = await createKey(service)
   const absent = '00000000-0000-4000-8000-000000000000'
-  const restricted = await restrictedPrincipal()
+  const restricted = await principal('nobody', [])
   const messages = new Set<string>()
   for (const KeyId of [keyId, absent])
     messages.add(
@@ -140,10 +147,45 @@ test('who has no right on a key is told the same whether it is there or not', as
   assert.equal(messages.size, 1)
 })
 
-/** A principal of the first account with no policy at all. */
-async function restrictedPrincipal(): Promise<AccessKey> {
-  await rest('principals', { principalName: 'nobody', policies: [] })
-  const made = await rest('principals/nobody/access-keys', {})
+type Asking = readonly [action: string, parameters: Readonly<Record<string, string>>]
+
+test('who may not decrypt exports no data key either, nor who may do everything but export', async () => {
+  const keyId = await createKey(service)
+  const { CiphertextBlob } = await asked(service, 'GenerateDataKey', { KeyId: keyId })
+  const blob = CiphertextBlob as string
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const recipient = {
+    PublicKeyBlob: publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    WrappingKeySpec: 'RSA_2048',
+    WrappingAlgorithm: 'RSAES_OAEP_SHA_256',
+  }
+  const denied = async (action: string) => {
+    const Statement = [
+      { Effect: 'Allow', Action: 'kms:*', Resource: '*' },
+      { Effect: 'Deny', Action: `kms:${action}`, Resource: '*' },
+    ]
+    const document = JSON.stringify({ Version: '2012-10-17', Statement })
+    const put = await rest(`policies/no${action}`, { document }, service.first, region, 'PUT')
+    assert.equal(put.status, 200, JSON.stringify(put.body))
+    return principal(`no-${action}`, [`no${action}`])
+  }
+  const exporting: Asking = ['ExportDataKey', { CiphertextBlob: blob, ...recipient }]
+  const generating: Asking = ['GenerateAndExportDataKey', { KeyId: keyId, ...recipient }]
+  for (const [action, call, other] of [
+    ['Decrypt', exporting, generating],
+    ['ExportDataKey', exporting, generating],
+    ['GenerateDataKey', generating, exporting],
+    ['GenerateAndExportDataKey', generating, exporting],
+  ] as const) {
+    const as = await denied(action)
+    await refused(403, 'Forbidden.NoPermission', service, ...call, { as })
+    await asked(service, ...other, { as })
+  }
+})
+
+async function principal(principalName: string, policies: readonly string[]): Promise<AccessKey> {
+  await rest('principals', { principalName, policies })
+  const made = await rest(`principals/${principalName}/access-keys`, {})
   assert.equal(made.status, 200, JSON.stringify(made.body))
   return {
     account: service.first.account,
