@@ -23,12 +23,15 @@ export function entryReader(
   async function bundle(index: number): Promise<readonly Buffer[]> {
     const width = Math.min(tileWidth, durableSize() - index * tileWidth)
     const kept = inMemory(index)
-    const entries = kept === undefined ? await readBundle(readFile, index, width) : decodeEntries(kept).entries
-    if (entries === undefined || entries.length < width)
-      throw problem('AuditUnavailable', {
-        message: `The records ${index * tileWidth} to ${index * tileWidth + width - 1} of the audit log cannot be read.`,
-      })
-    return entries.slice(0, width)
+    if (kept !== undefined) return decodeEntries(kept).entries.slice(0, width)
+    let cause: unknown
+    const entries = await readBundle(readFile, index, width).catch((error) => {
+      cause = error
+      return undefined
+    })
+    if (entries !== undefined && entries.length >= width) return entries.slice(0, width)
+    const range = `${index * tileWidth} to ${index * tileWidth + width - 1}`
+    throw problem('AuditUnavailable', { message: `The records ${range} of the audit log cannot be read.`, cause })
   }
 
   return {

@@ -109,6 +109,7 @@ async function runHistory(steps: readonly Step[], seed: number): Promise<void> {
   }
 
   async function requireAcknowledged() {
+    calm()
     const seen = new Set<string>()
     for await (const { index, record } of log.read(0, log.size())) {
       assert.ok(!seen.has(record.requestId), `${record.requestId} is on record twice`)
