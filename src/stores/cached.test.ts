@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { conflict, put, remove } from '../../test/contracts/store.ts'
 import { alias, partition } from '../../test/contracts/store-records.ts'
 import type { Store } from '../domain/ports.ts'
@@ -159,6 +160,90 @@ test('a record that was removed and made anew at the same revision is the new on
   await cache.commit([remove('alias', alias('a')), put('alias', alias('a', { keyId: 'new' }))])
   assert.equal((await cache.list('alias', { partition, limit: 1 })).records[0]?.keyId, 'new')
   assert.equal((await cache.get(...name))?.keyId, 'new')
+})
+
+test('a page stays what it was at its moment, whatever is committed while it is on its way', async () => {
+  const store = memoryStore()
+  const gate = Promise.withResolvers<void>()
+  const slow: Store = {
+    ...store,
+    list: async (...wanted) => {
+      const page = await store.list(...wanted)
+      await gate.promise
+      return page
+    },
+  }
+  const cache = cachedStore(slow, { maximumRecords: 10 })
+  await cache.commit([put('alias', alias('a', { keyId: 'old' })), put('alias', alias('b', { keyId: 'old' }))])
+  const listed = cache.list('alias', { partition, limit: 2 })
+  await cache.commit([remove('alias', alias('a')), remove('alias', alias('b'))])
+  await cache.commit([put('alias', alias('a', { keyId: 'new' }))])
+  await cache.get(...name)
+  gate.resolve()
+  assert.deepEqual(
+    (await listed).records.map((record) => record.keyId),
+    ['old', 'old'],
+  )
+})
+
+test('in whatever order reads and commits come through, nobody is given what was overwritten before he asked', async () => {
+  const step = fc.record({ write: fc.boolean(), id: fc.constantFrom('a', 'b') })
+  const clients = fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { minLength: 2, maxLength: 4 })
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), clients, async (scheduler, plans) => {
+      const pause = () => scheduler.schedule(Promise.resolve())
+      const store = memoryStore()
+      const slow: Store = {
+        ...store,
+        get: async (...wanted) => {
+          await pause()
+          const record = await store.get(...wanted)
+          await pause()
+          return record
+        },
+        list: async (...wanted) => {
+          await pause()
+          const page = await store.list(...wanted)
+          await pause()
+          return page
+        },
+        commit: async (...changes) => {
+          await pause()
+          await store.commit(...changes)
+          await pause()
+        },
+      }
+      const cache = cachedStore(slow, { maximumRecords: 10 })
+      /** Of each record the highest revision that was answered to anybody, by a read or a commit. */
+      const known = { a: 0, b: 0 } as Record<string, number>
+      const told = (id: string, revision: number) => {
+        known[id] = Math.max(known[id] ?? 0, revision)
+      }
+      const client = async (plan: readonly { readonly write: boolean; readonly id: string }[]) => {
+        for (const { write, id } of plan) {
+          const atLeast = known[id] ?? 0
+          const revision = (await cache.get('alias', partition, id))?.revision ?? 0
+          assert.ok(revision >= atLeast, `${id}: ${revision} was read, ${atLeast} was known`)
+          told(id, revision)
+          if (write)
+            await cache.commit([put('alias', alias(id, { revision: revision + 1 }))]).then(
+              () => told(id, revision + 1),
+              (error) => conflict(error),
+            )
+          else {
+            const before = known[id] ?? 0
+            const { records } = await cache.list('alias', { partition, prefix: id, limit: 1 })
+            const listed = records[0]?.revision ?? 0
+            assert.ok(listed >= before, `${id}: ${listed} was listed, ${before} was known`)
+            told(id, listed)
+          }
+        }
+      }
+      const done = Promise.all(plans.map(client))
+      await scheduler.waitFor(done)
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('no more records are kept than were allowed', async () => {

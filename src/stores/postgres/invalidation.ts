@@ -105,9 +105,7 @@ export async function listen(
       onnotify: (_: string, text: string) => {
         if (client === listening) hear(text)
       },
-      onclose: () => {
-        if (client === listening) drop()
-      },
+      onclose: () => drop(client),
     } as postgres.Options<Record<string, never>>)
     try {
       await client.unsafe(`LISTEN ${tables.channel}`)
@@ -115,35 +113,34 @@ export async function listen(
       listening = client
       // Whatever was committed while nobody listened.
       generation++
-      await beat()
+      await beat(client)
     } catch (error) {
-      if (client === listening) drop()
-      else client.end({ timeout: 0 }).catch(() => {})
+      drop(client)
       throw explained(error)
     } finally {
       connecting = false
     }
   }
 
-  function drop(): void {
-    const dropped = listening
-    listening = undefined
-    dropped?.end({ timeout: 0 }).catch(() => {})
+  function drop(client: postgres.Sql): void {
+    if (client === listening) listening = undefined
+    client.end({ timeout: 0 }).catch(() => {})
   }
 
-  async function beat(): Promise<void> {
+  async function beat(client: postgres.Sql): Promise<void> {
     const number = ++beats
     sentAt.set(number, now())
     const text: Announcement = { beat: self.instance, number }
-    await listening?.unsafe('SELECT pg_notify($1, $2)', [channel, JSON.stringify(text)])
+    await client.unsafe('SELECT pg_notify($1, $2)', [channel, JSON.stringify(text)])
   }
 
   function tick(): void {
     if (connecting || closed) return
-    if (listening === undefined) start().catch(() => {})
+    const client = listening
+    if (client === undefined) start().catch(() => {})
     // A connection over which no beat comes back is dead, whatever it says itself.
-    else if (sentAt.size >= beatsOfDeath) drop()
-    else beat().catch(drop)
+    else if (sentAt.size >= beatsOfDeath) drop(client)
+    else beat(client).catch(() => drop(client))
   }
 
   await start()
