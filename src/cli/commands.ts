@@ -62,6 +62,8 @@ const groupSummaries: Readonly<Record<string, string>> = {
   import: 'Bring your own key material',
   access: 'Principals, credentials, policies, accounts',
   audit: 'The audit log: search, verify, prove',
+  usage: 'What keys were used for, and what they cost',
+  event: 'What happened to keys',
 }
 
 function fieldsOf(operation: AnyOperation): readonly Field[] {

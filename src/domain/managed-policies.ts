@@ -68,7 +68,9 @@ const manageKeys = [
   'EnableKeyRotation',
   'GetKeyUsage',
   'GetParametersForImport',
+  'GetUsageReport',
   'ImportKeyMaterial',
+  'ListEvents',
   'PutKeyPolicy',
   'ReplicateKey',
   'RetireGrant',
@@ -86,7 +88,7 @@ const manageKeys = [
 ]
 
 /** Not all of Get*: GetParametersForImport makes something. Nothing that begins with the other words ever may. */
-const readEverything = ['Describe*', 'List*', 'GetAudit*', 'GetKeyUsage', 'GetPolicy']
+const readEverything = ['Describe*', 'List*', 'GetAudit*', 'GetKeyUsage', 'GetPolicy', 'GetUsageReport']
 
 function managed(name: string, description: string, operations: readonly string[]): readonly [string, ManagedPolicy] {
   const document = JSON.stringify(

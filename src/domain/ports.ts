@@ -1,4 +1,5 @@
 /** The doors to the outside. The comment of a port is its contract; the contract suites in test/contracts quote it. */
+import type { EventType, KeyEvent } from './event.ts'
 import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial, WrappingKeySpec } from './key.ts'
 import type { Collection, Collections } from './records.ts'
 import type { Scope } from './scope.ts'
@@ -284,28 +285,58 @@ export type KeyUse = {
   readonly lastAt: Instant
 }
 
-/** Requests of one operation for one key on one day (UTC). */
-export type DayCount = {
-  readonly day: string
+/** A time with a beginning; without an end it still goes on. The end is the first instant outside. */
+export type Interval = { readonly from: Instant; readonly to?: Instant }
+
+/** Of one key, what fees are counted from (R20). */
+export type KeyReport = {
   readonly keyId: string
-  readonly operation: string
-  readonly ok: number
-  readonly failed: number
+  /** A default key of the service: the reserved alias it answers to. */
+  readonly defaultFor?: string
+  /** From creation on; not while a deletion is scheduled; again from its cancellation on. Cut to the time asked about. */
+  readonly billable: readonly Interval[]
+  /** By day (UTC, such as `2026-11-01`) and operation. */
+  readonly requests: readonly {
+    readonly day: string
+    readonly operation: string
+    readonly ok: number
+    readonly failed: number
+  }[]
+}
+
+export type EventQuery = {
+  readonly type?: EventType | undefined
+  readonly keyId?: string | undefined
+  /** Only events before this place in the log. */
+  readonly before?: number | undefined
+  readonly limit: number
 }
 
 /**
- * Who used which key for what: a fold over the audit log, which can be rebuilt from it. Never on the road of a request;
- * complete up to the record that was durable when it is asked.
+ * Who used which key for what, what it costs, and what happened to it: a fold over the audit log, which can be rebuilt
+ * from it. Never on the road of a request; complete up to the record that was durable when it is asked. What somebody of
+ * another account did with a key stands with the key's own account.
  */
 export type Usage = {
   /** The last successful cryptographic use of any version. */
   lastUse(key: Scope & { readonly keyId: string }): Promise<LastUse | undefined>
-  /** In the last 90 days, the most recent first. */
+  /** In the last 90 days, whole days, the most recent first. */
   usesOf(key: Scope & { readonly keyId: string }): Promise<readonly KeyUse[]>
   /** Last successful decryption by version id. */
   lastDecryptByVersion(key: Scope & { readonly keyId: string }): Promise<ReadonlyMap<string, Instant>>
-  /** `from` and `to` are days such as `2026-11-01`, both included. */
-  dayCounts(scope: Scope, from: string, to: string): Promise<readonly DayCount[]>
+  /**
+   * Keys in the order of their ids, from after `after` on, that were billable or asked for between two midnights (UTC). A
+   * page looks at `limit` keys, and shows those; `next` is there while there are more to look at.
+   */
+  report(
+    scope: Scope,
+    period: { readonly from: Instant; readonly to: Instant },
+    page: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<{ readonly keys: readonly KeyReport[]; readonly next?: string }>
+  /** The newest first. */
+  events(scope: Scope, query: EventQuery): Promise<readonly KeyEvent[]>
+  /** Folds what has come since. Every answer does it first; done in the background it keeps answers quick. */
+  catchUp(): Promise<void>
 }
 
 /** All that the service has from outside. A simulation hands out its own. */

@@ -45,6 +45,8 @@ import { approveImport, importKeyMaterial } from './material/import-key-material
 import type { AnyOperation } from './operation.ts'
 import { getKeyLastUsage } from './usage/get-key-last-usage.ts'
 import { getKeyUsage } from './usage/get-key-usage.ts'
+import { getUsageReport } from './usage/get-usage-report.ts'
+import { listEvents } from './usage/list-events.ts'
 import { createKeyVersion } from './versions/create-key-version.ts'
 import { describeKeyVersion } from './versions/describe-key-version.ts'
 import { getKeyRotationStatus } from './versions/get-key-rotation-status.ts'
@@ -111,6 +113,8 @@ export const operations: readonly AnyOperation[] = [
   retireGrant,
   revokeGrant,
   getKeyUsage,
+  getUsageReport,
+  listEvents,
   getParametersForImport,
   importKeyMaterial,
   approveImport,

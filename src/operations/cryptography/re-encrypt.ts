@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { decodeEnvelope } from '../../domain/envelope.ts'
 import { problem } from '../../domain/errors.ts'
 import type { Key } from '../../domain/key.ts'
+import { keyArn } from '../../domain/key-reference.ts'
+import type { Scope } from '../../domain/scope.ts'
 import { decryptUnder, encryptUnder, keyOfCiphertext, requireSymmetric } from '../material.ts'
 import { type Context, operation, usable } from '../operation.ts'
 import { bytes, encryptionContext, keyRef, keyVersionId } from '../shapes.ts'
@@ -66,13 +68,18 @@ export const reEncrypt = operation({
     try {
       const sealed = await seal(context, otherKey, wish, opened.plaintext)
       // The record is about the source; the destination stands beside it.
-      context.note({ keyVersionId: opened.keyVersionId, input: { destinationKeyId: otherKey.keyId } })
+      context.note({ keyVersionId: opened.keyVersionId, input: { destinationKeyId: nameOf(otherKey, context.scope) } })
       return { ...sealed, sourceKeyId: key.keyId, sourceKeyVersionId: opened.keyVersionId, keyId: otherKey.keyId }
     } finally {
       opened.plaintext.fill(0)
     }
   },
 })
+
+/** Another account's key by its ARN: so that the record tells whose it is. */
+function nameOf(key: Key, scope: Scope): string {
+  return key.account === scope.account ? key.keyId : keyArn(key)
+}
 
 async function open(
   context: Context,

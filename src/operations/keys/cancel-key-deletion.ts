@@ -19,7 +19,7 @@ export const cancelKeyDeletion = operation({
   input: z.strictObject({ keyId: keyRef }),
   output: z.object({ keyId: z.string(), keyArn: z.string() }),
   audit: ['keyId'],
-  async run({ world, key, now, commit, differences }) {
+  async run({ world, key, now, commit, note, differences }) {
     if (key.state.is !== 'PendingDeletion')
       throw problem('KeyStateConflict', {
         message: 'The key is not pending deletion.',
@@ -32,6 +32,7 @@ export const cancelKeyDeletion = operation({
       key.currentVersionId === undefined || key.state.from === 'PendingImport' || expired
         ? { is: 'PendingImport' }
         : { is: differences.cancelledDeletionDisables ? 'Disabled' : 'Enabled' }
+    note({ input: { keyState: state.is, keyRevision: key.revision + 1 } })
     await commit([changed(key, { state })])
     return { keyId: key.keyId, keyArn: keyArn(key) }
   },

@@ -4,7 +4,7 @@ import type { Key } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
 import { stateAt } from '../../domain/lifecycle.ts'
 import type { World } from '../../domain/ports.ts'
-import { dayMs, type Instant } from '../../domain/time.ts'
+import { dayMs, formatInstant, type Instant } from '../../domain/time.ts'
 import { inState, operation } from '../operation.ts'
 import { instant, keyRef } from '../shapes.ts'
 import { changed, requireOwn } from './changed.ts'
@@ -30,7 +30,7 @@ export const scheduleKeyDeletion = operation({
   }),
   output: z.object({ keyId: z.string(), keyArn: z.string(), deleteAt: instant() }),
   audit: ['keyId', 'pendingWindowInDays', 'evenIfRecentlyUsed'],
-  async run({ world, key, now, input, commit, differences }) {
+  async run({ world, key, now, input, commit, note, differences }) {
     requireOwn(key)
     if (key.deletionProtection !== undefined)
       throw problem('DeletionProtected', {
@@ -47,6 +47,8 @@ export const scheduleKeyDeletion = operation({
     }
     const { is } = stateAt(key, now)
     const deleteAt = (await lastCopyGoneAt(world, key, now)) + input.pendingWindowInDays * dayMs
+    // Enough for this to be done again to a backup that does not know of it.
+    note({ input: { deleteAt: formatInstant(deleteAt), keyRevision: key.revision + 1 } })
     await commit([
       changed(key, {
         state: { is: 'PendingDeletion', deleteAt, from: is as 'Enabled' | 'Disabled' | 'PendingImport' },

@@ -1,0 +1,7 @@
+/** Settings of the installation that the chores keep and the next start reads. */
+export const choreSettings = {
+  /** Milliseconds since 1970: no later start tells an earlier time. */
+  clockHighWater: 'clock-high-water',
+  /** Records of the audit log that the store knows the effects of. A backup that is restored knows fewer. */
+  auditNoted: 'audit-noted',
+} as const
