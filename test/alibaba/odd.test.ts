@@ -104,7 +104,7 @@ test('whatever stands in the parameters of an action, the answer is a success or
       assert.equal(answer.status === 200, answer.code === undefined)
       assert.equal(typeof answer.body.RequestId, 'string')
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   )
 })
 
