@@ -11,8 +11,8 @@ storeContract('The store in memory', async () => inMemory((store) => store, true
 storeContract('A cache in front of the store in memory', async () => inMemory(cached, true))
 storeContract('The store in SQLite', async () => inSqlite((store) => store, false))
 storeContract('A cache in front of the store in SQLite', async () => inSqlite(cached, true))
-storeContract('A cache too small for anything, in front of the store in SQLite', async () =>
-  inSqlite((store) => cachedStore(store, { maximumRecords: 1 }), true),
+storeContract('A cache too small for anything, in front of the store in memory', async () =>
+  inMemory((store) => cachedStore(store, { maximumRecords: 1 }), true),
 )
 
 function cached(store: Store): Store {
