@@ -7,8 +7,7 @@ import { proveFromFiles } from './audit/prove.ts'
 import { verifyLog } from './audit/verify.ts'
 import { CliError, exitCodes, usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
-import { type Environment, loadConfig } from './config.ts'
-import { verifierKeyFile } from './world.ts'
+import { type Environment, loadConfig, verifierKeyFile } from './config.ts'
 
 type LogOptions = { readonly log?: string; readonly verifierKey?: string }
 

@@ -90,6 +90,12 @@ export const settings = {
     'sqlite',
     text,
   ),
+  node: setting(
+    'node',
+    'Name of this node among those that share a PostgreSQL store; the same at every start.',
+    'keyward',
+    matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
+  ),
   rootCiphertext: setting(
     'root_ciphertext',
     'Root key, place 1: folder of its public-key ciphertext.',
@@ -152,6 +158,18 @@ export const settings = {
     undefined,
     optional(text),
   ),
+  hsmModuleParameters: setting<string | undefined>(
+    'hsm_module_parameters',
+    'NSS only: where its database is.',
+    undefined,
+    optional(text),
+  ),
+  hsmTokenSerial: setting<string | undefined>(
+    'hsm_token_serial',
+    'Serial number of the token, where two share a label.',
+    undefined,
+    optional(text),
+  ),
   hsmTokenLabel: setting<string | undefined>('hsm_token_label', 'Label of the token.', undefined, optional(text)),
   hsmPinFile: setting<string | undefined>(
     'hsm_pin_file',
@@ -184,6 +202,9 @@ const otherNames: ReadonlySet<string> = new Set([
   'KEYWARD_DEV_SECRET_ACCESS_KEY',
   'KEYWARD_TEST_STRICT',
 ])
+
+/** In the data folder: the key that checkpoints and proofs of the audit log are verified with. */
+export const verifierKeyFile = 'audit-verifier-key'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -3,9 +3,9 @@ import process from 'node:process'
 import { runCli } from './cli/program.ts'
 import { openTerminal } from './cli/terminal.ts'
 import { processEnvironment } from './config.ts'
+import { monotonic, systemRandom } from './machine.ts'
 import { addServerCommands } from './server-commands.ts'
 import { version } from './version.ts'
-import { monotonic, systemRandom } from './world.ts'
 
 const terminal = openTerminal(process.stdout, process.stderr, monotonic)
 const environment = processEnvironment()

@@ -3,6 +3,7 @@ import { chores } from './chores.ts'
 import type { Config } from './config.ts'
 import { problem } from './domain/errors.ts'
 import type { Service } from './invoke.ts'
+import { monotonic } from './machine.ts'
 import { operations } from './operations/index.ts'
 import { openPermissions } from './permissions.ts'
 import { alibabaFace } from './protocols/alibaba/face.ts'
@@ -16,7 +17,7 @@ import { type Listener, listen, type RunningServer } from './protocols/server.ts
 import type { Logger } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
-import { monotonic, type OpenWorld } from './world.ts'
+import type { OpenWorld } from './world.ts'
 
 export type RunningService = {
   readonly service: Service

@@ -1,12 +1,18 @@
-/** Where everything comes together: the only file that asks the machine for the time or for chance. */
-import { randomFillSync, randomUUID } from 'node:crypto'
+/** Where everything comes together. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openAuditLog } from './audit/log.ts'
 import { openMemoryAuditLog } from './audit/memory-log.ts'
 import { noteSigner } from './audit/note.ts'
-import type { Config } from './config.ts'
+import { type Config, type Environment, verifierKeyFile } from './config.ts'
+import {
+  type HsmConnection,
+  type HsmRootKeyReference,
+  initializeHsm,
+  openPkcs11Device,
+} from './devices/pkcs11/open-device.ts'
+import { type VendorName, vendors } from './devices/pkcs11/vendors.ts'
 import {
   type Custody,
   createCustody,
@@ -17,68 +23,17 @@ import {
 } from './devices/software/custody.ts'
 import { createSoftwareDevice, type SoftwareDevice } from './devices/software/device.ts'
 import { createSealer, type ResealingSealer } from './devices/software/sealer.ts'
-import { problem } from './domain/errors.ts'
+import { Problem, problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
 import type { Clock, Device, ProvableLog, Random, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
-import type { Instant } from './domain/time.ts'
+import { systemClock, systemRandom, type WorldClock } from './machine.ts'
 import { cachedStore } from './stores/cached.ts'
 import type { StoreEngine } from './stores/engine.ts'
 import { memoryStore } from './stores/memory/store.ts'
+import { openPostgresStore } from './stores/postgres/store.ts'
 import { openSqliteStore } from './stores/sqlite/store.ts'
 import { openUsage } from './usage/fold.ts'
-
-/** Bytes drawn from the kernel's generator at a time: a call costs as much for 12 bytes as for these. */
-const randomBlock = 4096
-
-export function systemRandom(): Random {
-  let block = Buffer.alloc(0)
-  let used = 0
-  return {
-    bytes(count) {
-      if (count > randomBlock / 4) return randomFillSync(new Uint8Array(count))
-      if (used + count > block.length) {
-        block = randomFillSync(Buffer.allocUnsafeSlow(randomBlock))
-        used = 0
-      }
-      const drawn = new Uint8Array(block.subarray(used, used + count))
-      // What was given out must not be found here later.
-      block.fill(0, used, used + count)
-      used += count
-      return drawn
-    },
-    uuid: () => randomUUID(),
-  }
-}
-
-export type WorldClock = Clock & {
-  /** Dev mode: the time that decides over keys goes forward, and never back. */
-  advance(milliseconds: number): void
-  /** Nothing earlier than this will be told from now on. */
-  raiseTo(instant: Instant): void
-}
-
-export function systemClock(): WorldClock {
-  let ahead = 0
-  let latest = 0
-  return {
-    wall: () => Date.now(),
-    now() {
-      const now = Date.now() + ahead
-      if (now > latest) latest = now
-      return latest
-    },
-    advance(milliseconds) {
-      ahead += milliseconds
-    },
-    raiseTo(instant) {
-      if (instant > latest) latest = instant
-    },
-  }
-}
-
-/** Milliseconds from an arbitrary point, for durations. */
-export const monotonic = (): number => performance.now()
 
 export type OpenWorld = World & {
   readonly clock: WorldClock
@@ -90,26 +45,43 @@ export type OpenWorld = World & {
   close(): Promise<void>
 }
 
-/** In the data folder: the key that checkpoints and proofs of the audit log are verified with. */
-export const verifierKeyFile = 'audit-verifier-key'
-
 export const settingNames = {
   rootKeyCheck: 'root-key-check',
+  hsmRootKey: 'hsm-root-key',
   signingSeed: 'audit-signing-seed',
   highWater: 'clock-high-water',
 }
 export const seedPurpose = ['audit-signing-seed']
 
+export type OpenParts = {
+  readonly clock?: WorldClock
+  /** Of the process: what the module of an HSM reads from it is passed on. */
+  readonly environment?: Environment
+  /** For `keyward hsm init`: the settings name an HSM that has no root key yet. */
+  readonly withoutHsm?: boolean
+}
+
 /** Everything that `config` names, opened and checked. What is missing is made only where nothing is there yet. */
-export async function openWorld(config: Config, parts: { readonly clock?: WorldClock } = {}): Promise<OpenWorld> {
+export async function openWorld(config: Config, parts: OpenParts = {}): Promise<OpenWorld> {
   const random = systemRandom()
   const clock = parts.clock ?? systemClock()
   mkdirSync(config.data, { recursive: true, mode: 0o700 })
-  const custody = await openOrCreateCustody(config, random)
-  const store = await openStore(config)
+  const store = await openStore(config, { clock, random })
   const closing: (() => unknown)[] = [() => store.close()]
   try {
-    return await assemble(config, { random, clock, custody, store, inMemory: false }, closing)
+    const custody = await openOrCreateCustody(config, store, random)
+    return await assemble(
+      config,
+      {
+        random,
+        clock,
+        custody,
+        store,
+        inMemory: false,
+        ...(parts.withoutHsm ? {} : { environment: parts.environment ?? {} }),
+      },
+      closing,
+    )
   } catch (error) {
     for (const close of closing.reverse()) await close()
     throw error
@@ -136,6 +108,8 @@ type Parts = {
   readonly custody: Custody
   readonly store: StoreEngine
   readonly inMemory: boolean
+  /** Where an HSM may be opened. */
+  readonly environment?: Environment
 }
 
 async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]): Promise<OpenWorld> {
@@ -148,6 +122,11 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   closing.push(() => software.close())
   await software.selfTest()
   const devices = new Map<ProtectionLevel, Device>([['SOFTWARE', software]])
+  if (parts.environment !== undefined && config.hsmVendor !== undefined) {
+    const hsm = await openHsm(config, store, random, parts.environment)
+    closing.push(() => hsm.close())
+    devices.set('HSM', hsm)
+  }
 
   const signer = noteSigner(`${config.auditName}/audit`, await signingSeed(store, sealer, random))
   const audit: ProvableLog = inMemory
@@ -178,9 +157,16 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   }
 }
 
-async function openOrCreateCustody(config: Config, random: Random): Promise<Custody> {
+/** A store that was made under a root key is never given another one: without its own, nothing of it opens. */
+async function openOrCreateCustody(config: Config, store: Store, random: Random): Promise<Custody> {
   const places = placesOf(config)
-  return custodyExists(places) === 'none' ? createCustody(places, random) : openCustody(places, random)
+  if (custodyExists(places) !== 'none') return openCustody(places, random)
+  if ((await store.get('setting', installation, settingNames.rootKeyCheck)) !== undefined)
+    throw problem('Unavailable', {
+      message: 'The root key is gone: none of its three places holds anything, and the store was made under one.',
+      mend: 'Restore the three places from their backups, or point the settings at them. Nothing was changed.',
+    })
+  return createCustody(places, random)
 }
 
 function placesOf(config: Config): Places {
@@ -204,13 +190,82 @@ async function readPassphrase(path: string): Promise<Uint8Array> {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
-function openStore(config: Config): Promise<StoreEngine> {
-  if (config.store === 'memory') return Promise.resolve(memoryStore())
-  if (config.store === 'sqlite') return openSqliteStore({ file: join(config.data, 'keyward.sqlite') })
+function openStore(config: Config, needs: { readonly clock: Clock; readonly random: Random }): Promise<StoreEngine> {
+  const { store } = config
+  if (store === 'memory') return Promise.resolve(memoryStore())
+  if (store === 'sqlite') return openSqliteStore({ file: join(config.data, 'keyward.sqlite') })
+  if (/^postgres(?:ql)?:\/\//.test(store)) return openPostgresStore({ url: store, node: config.node, ...needs })
   throw problem('InvalidRequest', {
-    message: `${config.store} is no store.`,
+    message: `${store} is no store.`,
     mend: 'Set store to sqlite, memory or a postgres:// URL.',
   })
+}
+
+// --------------------------------------------------------------------------------------------------------------- HSM
+
+function hsmConnection(config: Config, environment: Environment): HsmConnection {
+  const { hsmVendor, hsmPinFile, hsmModule, hsmModuleParameters, hsmTokenLabel, hsmTokenSerial } = config
+  if (hsmVendor === undefined || !(hsmVendor in vendors))
+    throw problem('InvalidRequest', {
+      message: `hsm_vendor is ${hsmVendor ?? 'not set'}.`,
+      mend: `Set it to one of: ${Object.keys(vendors).join(', ')} (docs/operating/hsm.md).`,
+    })
+  if (hsmPinFile === undefined)
+    throw problem('InvalidRequest', {
+      message: 'hsm_pin_file is not set.',
+      mend: 'Name a file with the PIN of the token.',
+    })
+  return {
+    vendor: hsmVendor as VendorName,
+    pinFile: hsmPinFile,
+    environment,
+    ...(hsmModule === undefined ? {} : { modulePath: hsmModule }),
+    ...(hsmModuleParameters === undefined ? {} : { moduleParameters: hsmModuleParameters }),
+    ...(hsmTokenLabel === undefined ? {} : { tokenLabel: hsmTokenLabel }),
+    ...(hsmTokenSerial === undefined ? {} : { tokenSerial: hsmTokenSerial }),
+  }
+}
+
+async function openHsm(config: Config, store: Store, random: Random, environment: Environment): Promise<Device> {
+  const stored = await store.get('setting', installation, settingNames.hsmRootKey)
+  if (stored === undefined)
+    throw problem('DeviceUnavailable', {
+      message: 'The HSM of the settings has no root key of this installation yet.',
+      mend: 'Make one: keyward hsm init.',
+    })
+  const reference = JSON.parse(stored.value) as HsmRootKeyReference
+  try {
+    return await openPkcs11Device({ ...hsmConnection(config, environment), ...reference, random })
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    throw problem('DeviceUnavailable', {
+      message: `The HSM cannot be used: ${(error as Error).message}.`,
+      mend: 'Mend the hsm_ settings or the token; docs/operating/hsm.md.',
+      cause: error,
+    })
+  }
+}
+
+/** Makes the root key in the token, and keeps its index: label and id, and nothing else of it (R32). */
+export async function initializeHsmRootKey(
+  config: Config,
+  world: OpenWorld,
+  environment: Environment,
+): Promise<HsmRootKeyReference> {
+  const stored = await world.store.get('setting', installation, settingNames.hsmRootKey)
+  if (stored !== undefined)
+    throw problem('Conflict', {
+      message: 'This installation has an HSM root key already; keys are sealed under it.',
+      mend: 'Nothing is to be done. The settings name the token that holds it.',
+    })
+  const reference = await initializeHsm({
+    ...hsmConnection(config, environment),
+    random: world.random,
+    rootKeyLabel: config.hsmRootKey,
+  })
+  const value = JSON.stringify(reference)
+  await world.store.commit([{ put: 'setting', record: { revision: 1, name: settingNames.hsmRootKey, value } }])
+  return reference
 }
 
 /** minio#17377: data under a wrong root key is lost. A store that was made under another one is not served. */

@@ -7,7 +7,8 @@ import { type Config, loadConfig } from '../src/config.ts'
 import { newAccount } from '../src/operations/access/accounts.ts'
 import { type RunningService, startService } from '../src/serve.ts'
 import { createLog } from '../src/telemetry/log.ts'
-import { type OpenWorld, openMemoryWorld, openWorld, systemRandom, type WorldClock } from '../src/world.ts'
+import { systemRandom, type WorldClock } from '../src/machine.ts'
+import { type OpenWorld, openMemoryWorld, openWorld } from '../src/world.ts'
 
 export const testAccount = '111122223333'
 

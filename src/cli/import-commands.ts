@@ -57,9 +57,9 @@ export function addImportCommands(
     .command('wrap')
     .description('Wrap key material for an import. Works without a server, on the machine that has the material.')
     .requiredOption('--params <file>', 'what keyward import params KEY -o json printed')
-    .requiredOption('--file <file>', 'the key material, 32 bytes')
+    .requiredOption('--material <file>', 'the key material, 32 bytes')
     .requiredOption('--out <file>', 'where the wrapped material goes; upload it with --encrypted-key-material @FILE')
-    .action((options: { params: string; file: string; out: string }) => {
+    .action((options: { params: string; material: string; out: string }) => {
       let parameters: Parameters
       try {
         parameters = JSON.parse(readFileSync(options.params, 'utf8')) as Parameters
@@ -69,7 +69,7 @@ export function addImportCommands(
           'keyward import params KEY -o json > params.json',
         )
       }
-      writeFileSync(options.out, wrap(readMaterial(options.file), parameters, randomBytes), { mode: 0o600 })
+      writeFileSync(options.out, wrap(readMaterial(options.material), parameters, randomBytes), { mode: 0o600 })
       terminal.say(
         `Upload it: keyward import upload KEY --import-token base64:... --encrypted-key-material @${options.out}`,
       )

@@ -95,6 +95,8 @@ function scan(text: string, limits: Limits): void {
           const raw = text.slice(start + 1, at)
           const name = escaped ? unescaped(raw) : raw
           const seen = names[names.length - 1] as Set<string>
+          // Objects of JavaScript lose it: a value that is lost would be bound to nothing.
+          if (name === '__proto__') throw problem('InvalidRequest', { message: 'A member cannot be named __proto__.' })
           if (seen.has(name))
             throw problem('InvalidRequest', {
               message: `The member ${JSON.stringify(name)} stands twice in the same object.`,

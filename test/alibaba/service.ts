@@ -4,6 +4,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { loadConfig } from '../../src/config.ts'
+import { systemClock } from '../../src/machine.ts'
 import { newAccount } from '../../src/operations/access/accounts.ts'
 import { percentEncode } from '../../src/protocols/alibaba/parameters.ts'
 import { canonicalRequestAcs3, signAcs3 } from '../../src/protocols/alibaba/signature-acs3.ts'
@@ -11,7 +12,7 @@ import { signV1, stringToSignV1 } from '../../src/protocols/alibaba/signature-v1
 import type { Listener } from '../../src/protocols/server.ts'
 import { startService as serve } from '../../src/serve.ts'
 import { createLog } from '../../src/telemetry/log.ts'
-import { type OpenWorld, openMemoryWorld, systemClock } from '../../src/world.ts'
+import { type OpenWorld, openMemoryWorld } from '../../src/world.ts'
 
 export type AccessKey = {
   readonly account: string

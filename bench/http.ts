@@ -1,0 +1,88 @@
+/** Encrypt over HTTP against what node:http can do at best, in one run, interleaved. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { hasWrk, type Load, loadOf, median, residentBytes, startChild, type Target } from './load.ts'
+
+const here = import.meta.dirname
+const rounds = Number(process.env.ROUNDS ?? 5)
+const seconds = Number(process.env.SECONDS ?? 3)
+const connections = 64
+
+export async function run(): Promise<void> {
+  if (!hasWrk()) {
+    console.log('HTTP: skipped, wrk is not installed (apt-get install wrk).')
+    return
+  }
+  const bare = await startChild(join(here, 'bare-server.ts'))
+  const few = await startChild(join(here, 'service.ts'), ['100'])
+  const body = JSON.stringify({ plaintext: Buffer.alloc(32, 7).toString('base64') })
+  const targets: Target[] = [
+    {
+      name: 'bare node:http',
+      pid: bare.child.pid as number,
+      url: `http://127.0.0.1:${bare.ready.port}/`,
+      headers: { 'content-type': 'application/json' },
+      body,
+    },
+    encryptTarget('Encrypt over REST', few.ready, body),
+  ]
+  const results = new Map<string, Load[]>()
+  for (const target of targets) await loadOf(target, connections, 2)
+  for (let round = 0; round < rounds; round++)
+    for (const target of targets)
+      results.set(target.name, [...(results.get(target.name) ?? []), await loadOf(target, connections, seconds)])
+  report(results)
+  const bareRate = median((results.get('bare node:http') as Load[]).map(({ requestsPerSecond }) => requestsPerSecond))
+  const rate = median((results.get('Encrypt over REST') as Load[]).map(({ requestsPerSecond }) => requestsPerSecond))
+  console.log(`Encrypt over REST is ${(rate / bareRate).toFixed(2)} of the bare server's rate (goal 0.50).`)
+  bare.child.kill()
+
+  const many = await startChild(join(here, 'service.ts'), ['100000'])
+  many.child.kill('SIGTERM')
+  await new Promise((resolve) => many.child.once('exit', resolve))
+  const again = await startChild(join(here, 'service.ts'), ['100000', String(many.ready.data)])
+  const small = encryptTarget('100 keys', few.ready, body)
+  const large = encryptTarget('100,000 keys', again.ready, body)
+  const both = new Map<string, Load[]>()
+  for (const target of [small, large]) await loadOf(target, connections, 2)
+  for (let round = 0; round < Math.min(3, rounds); round++)
+    for (const target of [small, large])
+      both.set(target.name, [...(both.get(target.name) ?? []), await loadOf(target, connections, seconds)])
+  report(both)
+  const [a, b] = [small, large].map(({ name }) =>
+    median((both.get(name) as Load[]).map(({ requestsPerSecond }) => requestsPerSecond)),
+  ) as [number, number]
+  console.log(
+    `100,000 keys: start ${(Number(again.ready.startedMs) / 1000).toFixed(2)} s (goal 3), resident ${(residentBytes(again.child.pid as number) / 1e6).toFixed(0)} MB (goal 400), rate ${(b / a).toFixed(2)} of that with 100.`,
+  )
+  few.child.kill()
+  again.child.kill()
+  for (const one of [few, again]) {
+    await new Promise((resolve) => one.child.once('exit', resolve))
+    rmSync(String(one.ready.data), { recursive: true, force: true })
+  }
+}
+
+function encryptTarget(name: string, ready: Record<string, string & number>, body: string): Target {
+  return {
+    name,
+    pid: Number(ready.pid),
+    url: `${ready.url}/v1/keys/${ready.keyId}/encrypt`,
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${ready.token}` },
+    body,
+  }
+}
+
+function report(results: ReadonlyMap<string, readonly Load[]>): void {
+  for (const [name, loads] of results) {
+    const rate = median(loads.map(({ requestsPerSecond }) => requestsPerSecond))
+    const cpu = median(loads.map(({ cpuMicroseconds }) => cpuMicroseconds))
+    const p99 = median(loads.map(({ p99Ms }) => p99Ms))
+    const failed = loads.reduce((sum, load) => sum + load.failed, 0)
+    console.log(
+      `${name.padEnd(20)} ${rate.toFixed(0).padStart(7)} requests/s  ${cpu.toFixed(1).padStart(6)} us CPU each  p99 ${p99.toFixed(2)} ms${failed > 0 ? `  ${failed} FAILED` : ''}`,
+    )
+  }
+}
+
+if (import.meta.main) await run()

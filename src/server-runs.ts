@@ -1,0 +1,224 @@
+/** What the commands of a server do: serve, dev, and work on an installation's files. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { usageError } from './cli/exit-codes.ts'
+import type { Terminal } from './cli/terminal.ts'
+import { type Config, type Environment, loadConfig } from './config.ts'
+import { devClockFace } from './dev-clock.ts'
+import { installation } from './domain/records.ts'
+import { accountPattern } from './domain/scope.ts'
+import { type FirstCredentials, newAccount } from './operations/access/accounts.ts'
+import { type RotationReport, rotateRootKey } from './root-rotation.ts'
+import { startService } from './serve.ts'
+import { type DevServer, devFolder, exportLines } from './server-commands.ts'
+import { createLog } from './telemetry/log.ts'
+import { tlsFiles } from './tls.ts'
+import { version } from './version.ts'
+import { initializeHsmRootKey, type OpenWorld, openMemoryWorld, openWorld } from './world.ts'
+
+export async function serve(environment: Environment, terminal: Terminal): Promise<void> {
+  const config = loadConfig(environment)
+  const log = createLog(config.logLevel)
+  const world = await openWorld(config, { environment })
+  const first = await firstStart(world, config)
+  const tls = await tlsFiles(config, world.clock.wall())
+  const running = await startService({
+    world,
+    config,
+    operatorAccount: await operatorAccount(world, config),
+    log,
+    listeners: [
+      { host: config.httpsHost, port: config.httpsPort, tls },
+      { host: '127.0.0.1', port: config.httpPort },
+    ],
+  })
+  const [https, http] = running.servers
+  terminal.say(
+    [
+      '',
+      `  Keyward ${version}`,
+      '',
+      `  HTTPS     ${https?.url}${tls.own ? `   (its own certificate: ${tls.certPath})` : ''}`,
+      `  HTTP      ${http?.url}   (this machine only)`,
+      `  API docs  ${http?.url}/docs/`,
+      `  Data      ${config.data}`,
+      `  Root key  in three places: ${config.rootCiphertext}, ${config.rootPrivateKey}, ${thirdPlace(config)}`,
+      ...world.custody.warnings.map((warning) => `            ${warning}`),
+      ...(first === undefined ? [] : firstWords(first, http?.url ?? '')),
+      '',
+    ].join('\n'),
+  )
+  await untilAskedToStop()
+  terminal.say('  Ending: answers in flight go out first.')
+  await running.stop()
+}
+
+function thirdPlace(config: Config): string {
+  if (config.rootPassphraseFile !== undefined) return 'a passphrase'
+  return config.rootUnlockCredential ?? config.rootUnlockKey
+}
+
+function firstWords(first: FirstCredentials & { readonly account: string }, url: string): string[] {
+  return [
+    '',
+    '  This is the first start. The administrator of account',
+    `  ${first.account} has these credentials, shown this once:`,
+    '',
+    `    export KEYWARD_ADDR=${url}`,
+    `    export KEYWARD_TOKEN=${first.token}`,
+    `    export AWS_ACCESS_KEY_ID=${first.accessKeyId} AWS_SECRET_ACCESS_KEY=${first.secretAccessKey}`,
+    '',
+    '  Then try:',
+    '',
+    '    bin/keyward key create --description "my first key"',
+    '    bin/keyward alias create --alias-name alias/first --key-id KEY_ID',
+    "    bin/keyward encrypt alias/first --text 'hello'",
+  ]
+}
+
+/** The operator account, with its administrator: made once, when there is no account yet. */
+async function firstStart(
+  world: OpenWorld,
+  config: Config,
+  fixed: Partial<FirstCredentials> = {},
+): Promise<(FirstCredentials & { readonly account: string }) | undefined> {
+  if ((await world.store.count('account', installation)) > 0) return undefined
+  const account = config.account ?? randomAccount(world)
+  const { credentials, changes } = newAccount(world, account, 'operator', world.clock.now(), fixed)
+  await world.store.commit([
+    ...changes,
+    { put: 'setting', record: { revision: 1, name: 'operator-account', value: account } },
+  ])
+  return { account, ...credentials }
+}
+
+async function operatorAccount(world: OpenWorld, config: Config): Promise<string> {
+  const setting = await world.store.get('setting', installation, 'operator-account')
+  if (setting === undefined) throw new Error('the first start notes the operator account')
+  if (config.account !== undefined && config.account !== setting.value)
+    throw usageError(
+      `KEYWARD_ACCOUNT is ${config.account}, but this installation was made for ${setting.value}.`,
+      'Leave it out, or mend it.',
+    )
+  return setting.value
+}
+
+function randomAccount(world: OpenWorld): string {
+  const digits = Array.from(world.random.bytes(12), (byte) => String(byte % 10)).join('')
+  return digits.replace(/^0/, '1')
+}
+
+function untilAskedToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+  })
+}
+
+export async function rotateRoot(environment: Environment): Promise<RotationReport> {
+  const world = await openWorld(loadConfig(environment), { environment })
+  try {
+    return await rotateRootKey(world)
+  } finally {
+    await world.close()
+  }
+}
+
+/** What it answers is all that is kept of the root key (R32): its index in the token. */
+export async function initHsm(
+  environment: Environment,
+): Promise<{ readonly rootKeyLabel: string; readonly rootKeyId: string }> {
+  const world = await openWorld(loadConfig(environment), { environment, withoutHsm: true })
+  try {
+    return await initializeHsmRootKey(loadConfig(environment), world, environment)
+  } finally {
+    await world.close()
+  }
+}
+
+// -------------------------------------------------------------------------------------------------------------- dev
+
+export async function dev(
+  environment: Environment,
+  terminal: Terminal,
+  options: { readonly port: string; readonly account: string; readonly tls?: true },
+): Promise<void> {
+  if (!accountPattern.test(options.account)) throw usageError('--account takes 12 to 16 digits.')
+  const port = Number(options.port)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usageError('--port takes a port number.')
+  const folder = devFolder()
+  const overrides = { store: 'memory', account: options.account, data: join(folder, `data-${process.pid}`) } as const
+  const config = loadConfig(environment, overrides)
+  const world = await openMemoryWorld(config)
+  const first = await firstStart(world, config, {
+    ...(environment.KEYWARD_DEV_TOKEN === undefined ? {} : { token: environment.KEYWARD_DEV_TOKEN }),
+    ...(environment.KEYWARD_DEV_ACCESS_KEY_ID === undefined
+      ? {}
+      : { accessKeyId: environment.KEYWARD_DEV_ACCESS_KEY_ID }),
+    ...(environment.KEYWARD_DEV_SECRET_ACCESS_KEY === undefined
+      ? {}
+      : { secretAccessKey: environment.KEYWARD_DEV_SECRET_ACCESS_KEY }),
+  })
+  if (first === undefined) throw new Error('a new world has no account')
+  const tls = options.tls ? await tlsFiles(config, world.clock.wall()) : undefined
+  const running = await startService({
+    world,
+    config,
+    operatorAccount: options.account,
+    // Where scripts read one line of JSON, the log must not disturb them; it goes to stderr.
+    log: createLog(config.logLevel === 'info' ? 'warn' : config.logLevel, process.stderr),
+    listeners: [
+      { host: '127.0.0.1', port },
+      ...(tls === undefined ? [] : [{ host: '127.0.0.1', port: port === 0 ? 0 : port + 1, tls }]),
+    ],
+    moreFaces: [devClockFace(world)],
+  })
+  const [http, https] = running.servers
+  const ready: DevServer = {
+    endpoint: http?.url ?? '',
+    ...(https === undefined ? {} : { httpsEndpoint: https.url, caCert: tls?.certPath ?? '' }),
+    token: first.token,
+    accessKeyId: first.accessKeyId,
+    secretAccessKey: first.secretAccessKey,
+    account: first.account,
+    region: config.region,
+    pid: process.pid,
+  }
+  const note = join(folder, `${http?.port}.json`)
+  writeFileSync(note, JSON.stringify(ready), { mode: 0o600 })
+  if (terminal.format === 'json') terminal.out(`${JSON.stringify(ready)}\n`)
+  else terminal.say(devWords(ready))
+  await untilAskedToStop()
+  await running.stop()
+  rmSync(note, { force: true })
+  rmSync(config.data, { recursive: true, force: true })
+}
+
+function devWords(ready: DevServer): string {
+  return [
+    '',
+    `  Keyward dev server ${version}`,
+    '',
+    `  API       ${ready.endpoint}   REST under /v1, AWS and Alibaba protocols on /`,
+    ...(ready.httpsEndpoint === undefined
+      ? []
+      : [`  HTTPS     ${ready.httpsEndpoint}   (certificate: ${ready.caCert})`]),
+    `  API docs  ${ready.endpoint}/docs/`,
+    '  Storage   memory: every key is lost when this process ends. Not for real data.',
+    '',
+    '  Copy into another terminal:',
+    '',
+    '    eval "$(bin/keyward env)"',
+    '',
+    '  or these lines:',
+    '',
+    exportLines(ready).replace(/^(?=.)/gm, '    '),
+    '  Then try:',
+    '',
+    '    bin/keyward key create',
+    '    bin/keyward alias create --alias-name alias/dev --key-id KEY_ID',
+    "    bin/keyward encrypt alias/dev --text 'hello'",
+    '',
+  ].join('\n')
+}
