@@ -53,7 +53,7 @@ type Waiting = EntryText & {
 
 const leastSegmentBytes = 2 * mostBatchBytes
 /** With more requests waiting the disk does not keep up: the next ones are told at once. */
-const mostWaiting = 65_536
+const mostWaiting = 16_384
 const longestRetryFactor = 32
 
 /** Rejects with an Error that says what is wrong where the log is damaged, locked, or of another key. */
