@@ -81,7 +81,8 @@ export async function invoke(service: Service, call: Call): Promise<unknown> {
     draft.outcome = refusal.code
   }
   await world.audit.append(draft)
-  if (committed) world.store.settled([call.requestId])
+  // Where the store could not say how the commit ended, the next start finds out.
+  if (committed && refusal?.code !== 'StoreUnavailable') world.store.settled([call.requestId])
   if (refusal !== undefined) throw refusal
   if (used.length > 0) await stillAlive(service, used, draft)
   return output
@@ -114,13 +115,46 @@ async function perform(
   const resource = operation.resource?.(input, scope)
   if ((operation.key === undefined && !operation.rightsByItem) || resource !== undefined)
     await permit(asking, operation.name, resource ?? everything(scope))
-  const key = operation.key === undefined ? undefined : await findKey(asking, operation.key)
-  const otherKey = operation.otherKey === undefined ? undefined : await findKey(asking, operation.otherKey)
+  for (let attempt = 1; ; attempt++) {
+    const commits: Commits = { made: 0, lost: 0 }
+    try {
+      return await attemptOnce(asking, used, commits, onCommit)
+    } catch (error) {
+      // Nothing was changed and nothing answered: it is as if the request had come a moment later.
+      if (commits.made > 0 || commits.lost === 0 || attempt === mostAttempts || !isConflict(error)) throw error
+      used.length = 0
+      delete draft.keyId
+      delete draft.keyVersionId
+      delete draft.input
+      if (visible !== undefined) draft.input = visible
+    }
+  }
+}
+
+/** Enough for a few callers who change the same thing at the same moment; a crowd is told `Conflict`. */
+const mostAttempts = 5
+
+/** Of one attempt: the commits that were made, and those that came second. */
+type Commits = { made: number; lost: number }
+
+function isConflict(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'Conflict'
+}
+
+async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCommit: () => void): Promise<unknown> {
+  const { service, call, caller, scope, input, draft } = asking
+  const { world, settings } = service
+  const { operation } = call
+  const same = operation.otherKey === undefined ? undefined : await namesOneKey(asking)
+  const key = operation.key === undefined ? undefined : await findKey(asking, operation.key, same)
+  const otherKey = operation.otherKey === undefined ? undefined : await findKey(asking, operation.otherKey, same)
   if (key !== undefined) draft.keyId = key.keyId
   // Permission for all of them comes first: only then is anything told about a state.
   const ready = key === undefined ? undefined : await prepare(service, operation.key as KeyNeed<unknown>, key)
   const otherReady =
-    otherKey === undefined ? undefined : await prepare(service, operation.otherKey as KeyNeed<unknown>, otherKey)
+    otherKey === undefined
+      ? undefined
+      : await prepareOther(service, operation.otherKey as KeyNeed<unknown>, otherKey, draft)
   if (ready !== undefined && operation.key?.uses) used.push({ key: ready, need: operation.key })
   if (otherReady !== undefined && operation.otherKey?.uses) used.push({ key: otherReady, need: operation.otherKey })
   if (call.dryRun === 'rights') throw problem('DryRun')
@@ -137,7 +171,13 @@ async function perform(
     commit: async (changes) => {
       if (call.dryRun) throw problem('DryRun')
       onCommit()
-      await world.store.commit(changes, draft)
+      try {
+        await world.store.commit(changes, draft)
+        commits.made++
+      } catch (error) {
+        if (isConflict(error)) commits.lost++
+        throw error
+      }
     },
     note: (facts) => {
       if (facts.keyId !== undefined) draft.keyId = facts.keyId
@@ -269,7 +309,11 @@ function everything(scope: Scope): string {
  * The key that the caller means, if they may do this with it. A key that is not there and a key that is forbidden give
  * the same answer to whoever has no right (Infisical tells that a key exists before it asks for the permission).
  */
-async function findKey(asking: Asking, need: KeyNeed<unknown>): Promise<Key | undefined> {
+async function findKey(
+  asking: Asking,
+  need: KeyNeed<unknown>,
+  reEncryptsOnSameKey: boolean | undefined,
+): Promise<Key | undefined> {
   const { service, call, scope, input, draft } = asking
   const { store, clock } = service.world
   const text = need.ref(input)
@@ -296,6 +340,7 @@ async function findKey(asking: Asking, need: KeyNeed<unknown>): Promise<Key | un
     key,
     aliasName,
     foreign,
+    reEncryptsOnSameKey,
     ...(other === undefined ? {} : { otherAction: `kms:${other}` }),
     ...need.grantFacts?.(input),
   })
@@ -318,12 +363,40 @@ async function findKey(asking: Asking, need: KeyNeed<unknown>): Promise<Key | un
   })
 }
 
+/** Conditions on kms:ReEncryptOnSameKey: do both references of the request lead to one key, whether it is there or not? */
+async function namesOneKey({ service, call, scope, input }: Asking): Promise<boolean> {
+  const names = await Promise.all(
+    [call.operation.key, call.operation.otherKey].map(async (need) => {
+      const text = need?.ref(input)
+      if (text === undefined) return undefined
+      const reference = parseKeyReference(text)
+      const where = reference.scope ?? scope
+      const keyId =
+        reference.by === 'keyId'
+          ? reference.keyId
+          : (await service.world.store.get('alias', partitionOf(where), reference.aliasName))?.keyId
+      return keyId === undefined ? undefined : keyArn({ ...where, keyId })
+    }),
+  )
+  return names[0] !== undefined && names[0] === names[1]
+}
+
 /** What fell due happens now; then the key must be in a state and of a usage to serve. */
 async function prepare(service: Service, need: KeyNeed<unknown>, found: Key): Promise<Key> {
   const { world } = service
   const now = world.clock.now()
   need.check(found, now)
   return need.rotates ? withDueRotation(world, found, now) : found
+}
+
+/** The record is about the first key; where the second one refuses, it says so. */
+async function prepareOther(service: Service, need: KeyNeed<unknown>, found: Key, draft: Draft): Promise<Key> {
+  try {
+    return await prepare(service, need, found)
+  } catch (error) {
+    draft.input = { ...draft.input, refusedKeyId: found.keyId }
+    throw error
+  }
 }
 
 /**

@@ -185,6 +185,14 @@ test('ReEncrypt needs the right on both keys', async () => {
   await (await withPolicy(from, to)).send(call())
   await denied((await withPolicy(from)).send(call()))
   await denied((await withPolicy(to)).send(call()))
+  const onSameKey = await withPolicy({
+    Effect: 'Allow',
+    Action: 'kms:ReEncrypt*',
+    Resource: '*',
+    Condition: { Bool: { 'kms:ReEncryptOnSameKey': 'true' } },
+  })
+  await onSameKey.send(new kms.ReEncryptCommand({ CiphertextBlob, DestinationKeyId: arn(source) }))
+  await denied(onSameKey.send(call()))
 })
 
 test('a grant gives its grantee just what it says, at once, until it is revoked', async () => {
