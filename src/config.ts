@@ -90,6 +90,18 @@ export const settings = {
     'sqlite',
     text,
   ),
+  storeTls: setting(
+    'store_tls',
+    'TLS to PostgreSQL: on, or off for a socket or network that nobody else can touch.',
+    'on',
+    oneOf('on', 'off'),
+  ),
+  storeCa: setting<string | undefined>(
+    'store_ca',
+    'PEM file of the authority that signed the certificate of PostgreSQL.',
+    undefined,
+    optional(path),
+  ),
   node: setting(
     'node',
     'Name of this node among those that share a PostgreSQL store; the same at every start.',

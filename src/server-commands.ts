@@ -52,6 +52,20 @@ export function addServerCommands(program: Command, { environment, terminal }: N
     .command('init')
     .description('Make the root key in the token that the hsm_ settings name. Only its index is kept.')
     .action(() => asCliErrors(async () => terminal.data(await (await theService()).initHsm(environment))))
+  const store = program.command('store').description('The store of metadata')
+  store
+    .command('copy')
+    .description('Copy everything from one store to another, compare both, and go on where an earlier copy ended.')
+    .requiredOption('--from <store>', 'sqlite, or a postgres:// URL')
+    .requiredOption('--to <store>', 'sqlite, or a postgres:// URL')
+    .action((options: { from: string; to: string }) =>
+      asCliErrors(async () => terminal.data(await (await theService()).copyBetween(environment, options))),
+    )
+  store
+    .command('backup')
+    .description('A consistent copy of everything in the store, as an SQLite file. For a store that is not in use.')
+    .argument('<file>')
+    .action((file: string) => asCliErrors(async () => (await theService()).backupTo(environment, file)))
   addAuditCommands(program, { environment, terminal })
 
   program

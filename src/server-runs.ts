@@ -8,14 +8,16 @@ import { type Config, type Environment, loadConfig } from './config.ts'
 import { devClockFace } from './dev-clock.ts'
 import { installation } from './domain/records.ts'
 import { accountPattern } from './domain/scope.ts'
+import { systemClock, systemRandom } from './machine.ts'
 import { type FirstCredentials, newAccount } from './operations/access/accounts.ts'
 import { type RotationReport, rotateRootKey } from './root-rotation.ts'
 import { startService } from './serve.ts'
 import { type DevServer, devFolder, exportLines } from './server-commands.ts'
+import { copyStore } from './stores/copy.ts'
 import { createLog } from './telemetry/log.ts'
 import { tlsFiles } from './tls.ts'
 import { version } from './version.ts'
-import { initializeHsmRootKey, type OpenWorld, openMemoryWorld, openWorld } from './world.ts'
+import { initializeHsmRootKey, type OpenWorld, openMemoryWorld, openStore, openWorld } from './world.ts'
 
 export async function serve(environment: Environment, terminal: Terminal): Promise<void> {
   const config = loadConfig(environment)
@@ -134,6 +136,34 @@ export async function initHsm(
     return await initializeHsmRootKey(loadConfig(environment), world, environment)
   } finally {
     await world.close()
+  }
+}
+
+/** The service must not run on either store meanwhile. */
+export async function copyBetween(
+  environment: Environment,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<unknown> {
+  const needs = { clock: systemClock(), random: systemRandom() }
+  const source = await openStore(loadConfig(environment, { store: from }), needs)
+  try {
+    const target = await openStore(loadConfig(environment, { store: to }), needs)
+    try {
+      return await copyStore(source, target)
+    } finally {
+      await target.close()
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+export async function backupTo(environment: Environment, file: string): Promise<void> {
+  const store = await openStore(loadConfig(environment), { clock: systemClock(), random: systemRandom() })
+  try {
+    await store.backup(file)
+  } finally {
+    await store.close()
   }
 }
 

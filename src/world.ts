@@ -1,5 +1,5 @@
 /** Where everything comes together. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openAuditLog } from './audit/log.ts'
@@ -190,11 +190,19 @@ async function readPassphrase(path: string): Promise<Uint8Array> {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
-function openStore(config: Config, needs: { readonly clock: Clock; readonly random: Random }): Promise<StoreEngine> {
+/** The store that the settings name. */
+export function openStore(
+  config: Config,
+  needs: { readonly clock: Clock; readonly random: Random },
+): Promise<StoreEngine> {
   const { store } = config
   if (store === 'memory') return Promise.resolve(memoryStore())
   if (store === 'sqlite') return openSqliteStore({ file: join(config.data, 'keyward.sqlite') })
-  if (/^postgres(?:ql)?:\/\//.test(store)) return openPostgresStore({ url: store, node: config.node, ...needs })
+  if (/^postgres(?:ql)?:\/\//.test(store)) {
+    const { storeTls, storeCa } = config
+    const tls = storeTls === 'off' ? 'off' : storeCa === undefined ? undefined : { ca: readFileSync(storeCa, 'utf8') }
+    return openPostgresStore({ url: store, node: config.node, ...needs, ...(tls === undefined ? {} : { tls }) })
+  }
   throw problem('InvalidRequest', {
     message: `${store} is no store.`,
     mend: 'Set store to sqlite, memory or a postgres:// URL.',
