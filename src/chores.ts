@@ -4,11 +4,12 @@
  */
 import { Problem } from './domain/errors.ts'
 import type { Key } from './domain/key.ts'
-import { rotationDue, stateAt } from './domain/lifecycle.ts'
+import { expiryWarningDue, rotationDue, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, Change, World } from './domain/ports.ts'
-import type { Collection } from './domain/records.ts'
+import { type Collection, installation, type Setting } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
-import { formatInstant, type Instant } from './domain/time.ts'
+import { choreSettings } from './domain/setting-names.ts'
+import { dayMs, formatInstant, type Instant } from './domain/time.ts'
 import { changed, nextKey } from './operations/keys/changed.ts'
 import { otherCopies } from './operations/keys/copies.ts'
 import { withoutMaterial } from './operations/material/delete-key-material.ts'
@@ -18,24 +19,68 @@ import { withDueRotation } from './operations/versions/rotation.ts'
 const batch = 50
 /** So many versions or aliases are erased in one transaction. */
 const eraseBatch = 200
+/** With so many keys failing it is something else that fails: the next round tries again. */
+const mostFailures = 1000
+/** A clock that moved less is not noted again. */
+const leastStepMs = 1000
 
-/** Everything that is due now. Returns how much was done. */
+/** Everything that is due now. Returns how much was done. What fails for one key keeps no other from its time. */
 export async function doChores(world: World): Promise<number> {
   const now = world.clock.now()
+  await noteProgress(world, now)
   let done = 0
-  for (;;) {
-    const keys = await world.store.due('key', now, batch)
+  const failed = new Map<string, unknown>()
+  while (failed.size < mostFailures) {
+    const keys = await world.store.due('key', now, batch + failed.size)
     let progress = 0
     for (const key of keys) {
-      if (await undisturbed(() => tidyKey(world, key, now))) progress++
+      if (failed.has(nameOf(key))) continue
+      try {
+        if (await undisturbed(() => tidyKey(world, key, now))) progress++
+      } catch (error) {
+        failed.set(nameOf(key), error)
+        progress++
+      }
       await breath()
     }
     done += progress
     if (progress === 0) break
   }
+  done -= failed.size
   for (const collection of ['wrappingKey', 'importRequest', 'credential'] as const)
     done += await removeDue(world, collection, now)
+  const [failure] = failed.values()
+  if (failure !== undefined) throw failure
   return done
+}
+
+function nameOf(key: Key): string {
+  return `${partitionOf(key)}/${key.keyId}`
+}
+
+/**
+ * For the next start: the time does not go back behind this moment, and what the log says from here on may be news to
+ * the store, which could be an older backup by then (redo-deletions.ts).
+ */
+export async function noteProgress(world: World, now: Instant): Promise<void> {
+  // Before the commit, so that what is noted is never ahead of what the store knows.
+  const size = world.audit.size()
+  const [clock, audit] = await Promise.all([
+    world.store.get('setting', installation, choreSettings.clockHighWater),
+    world.store.get('setting', installation, choreSettings.auditNoted),
+  ])
+  if (now - Number(clock?.value ?? 0) <= leastStepMs) return
+  const put = (name: string, stored: Setting | undefined, value: number): Change => ({
+    put: 'setting',
+    record: { revision: (stored?.revision ?? 0) + 1, name, value: String(value) },
+  })
+  await undisturbed(async () => {
+    await world.store.commit([
+      put(choreSettings.clockHighWater, clock, now),
+      put(choreSettings.auditNoted, audit, size),
+    ])
+    return true
+  })
 }
 
 /** Lets requests that wait be served first. */
@@ -59,7 +104,15 @@ async function tidyKey(world: World, key: Key, now: Instant): Promise<boolean> {
   if (stateAt(key, now).is === 'Deleted') return eraseKey(world, key, now)
   if (key.materialExpiresAt !== undefined && now >= key.materialExpiresAt) {
     const changes = await withoutMaterial(world, key, now)
-    await onRecord(world, 'ExpireKeyMaterial', key, changes, now, { expiredAt: formatInstant(key.materialExpiresAt) })
+    await onRecord(world, 'ExpireKeyMaterial', key, changes, now, {
+      expiredAt: formatInstant(key.materialExpiresAt),
+      keyRevision: key.revision + 1,
+    })
+    return true
+  }
+  const days = expiryWarningDue(key, now)
+  if (days !== undefined) {
+    await warnOfExpiry(world, key, days, now)
     return true
   }
   if (rotationDue(key, now)) {
@@ -69,11 +122,20 @@ async function tidyKey(world: World, key: Key, now: Instant): Promise<boolean> {
   return false
 }
 
+/** The warning and that it was given are one change: each is given once, whatever dies in between. */
+async function warnOfExpiry(world: World, key: Key, days: number, now: Instant): Promise<void> {
+  const expiresAt = key.materialExpiresAt as Instant
+  await onRecord(world, 'WarnOfMaterialExpiry', key, [changed(key, { expiryWarned: { expiresAt, days } })], now, {
+    daysLeft: Math.ceil((expiresAt - now) / dayMs),
+    materialExpiresAt: formatInstant(expiresAt),
+  })
+}
+
 /**
  * At its time the key goes, its aliases with it, and its material is erased. First the tombstone, so that nothing that
  * happens in between revives it; the key's own record goes last, so that a crash only means to go on here.
  */
-async function eraseKey(world: World, key: Key, now: Instant): Promise<boolean> {
+export async function eraseKey(world: World, key: Key, now: Instant, operation = 'DeleteKey'): Promise<boolean> {
   const partition = partitionOf(key)
   const deletedAt = key.state.is === 'PendingDeletion' ? key.state.deleteAt : now
   let current = key
@@ -82,7 +144,7 @@ async function eraseKey(world: World, key: Key, now: Instant): Promise<boolean> 
     const tombstone = await world.store.get('tombstone', partition, key.keyId)
     await onRecord(
       world,
-      'DeleteKey',
+      operation,
       key,
       [
         { put: 'key', record: current },
@@ -147,7 +209,8 @@ async function removeDue(
   }
 }
 
-async function onRecord(
+/** A change of the service's own, with its record. */
+export async function onRecord(
   world: World,
   operation: string,
   key: Key,

@@ -97,7 +97,7 @@ async function perform(
   used: Used[],
   onCommit: () => void,
 ): Promise<unknown> {
-  const { world, settings } = service
+  const { settings } = service
   const { operation } = call
   const caller = await call.authenticate()
   draft.account = caller.account

@@ -58,6 +58,8 @@ export type Key = Scope & {
   readonly deletionProtection?: { readonly reason: string }
   /** Imported material only: from this instant on the material is gone (R50). */
   readonly materialExpiresAt?: Instant
+  /** The last warning that this very expiry is near: given so many days before it. */
+  readonly expiryWarned?: { readonly expiresAt: Instant; readonly days: number }
   /** Imported material only: a keyed fingerprint, made by the device; ties the key to its first material (R53). */
   readonly materialFingerprint?: string
   /** Dual control: key material is imported only once a second principal has approved it. */

@@ -27,6 +27,33 @@ export function nextRotationAfter(dueAt: Instant, periodDays: number, now: Insta
   return dueAt + (Math.floor(Math.max(0, now - dueAt) / period) + 1) * period
 }
 
+/** So many days before imported material expires its owner is warned. The longest first. */
+const expiryWarnings = [7, 1]
+
+/** Warnings of this expiry that are still to be given. A new expiry has all its warnings before it. */
+function warningsLeft(key: Key): readonly number[] {
+  const { expiryWarned, materialExpiresAt } = key
+  if (materialExpiresAt === undefined || key.state.is === 'PendingDeletion') return []
+  return expiryWarned?.expiresAt === materialExpiresAt
+    ? expiryWarnings.filter((days) => days < expiryWarned.days)
+    : expiryWarnings
+}
+
+/** The warning to be given now, in days: where two are late, only the more urgent one. */
+export function expiryWarningDue(key: Key, now: Instant): number | undefined {
+  const { materialExpiresAt } = key
+  if (materialExpiresAt === undefined || now >= materialExpiresAt) return undefined
+  return warningsLeft(key).findLast((days) => now >= materialExpiresAt - days * dayMs)
+}
+
+/** When the material expires, or its owner is to be warned of that. */
+function expiryStepAt(key: Key): Instant | undefined {
+  const [days] = warningsLeft(key)
+  return key.materialExpiresAt === undefined || days === undefined
+    ? key.materialExpiresAt
+    : key.materialExpiresAt - days * dayMs
+}
+
 /** The next instant at which a chore has something to do for this key. */
 export function dueAt(key: Key): Instant | undefined {
   switch (key.state.is) {
@@ -37,10 +64,10 @@ export function dueAt(key: Key): Instant | undefined {
     case 'Deleted':
       return key.state.deletedAt
     case 'Enabled':
-      if (key.materialExpiresAt !== undefined) return key.materialExpiresAt
+      if (key.materialExpiresAt !== undefined) return expiryStepAt(key)
       return key.rotation?.enabled ? key.rotation.nextAt : undefined
     default:
-      return key.materialExpiresAt
+      return expiryStepAt(key)
   }
 }
 

@@ -20,10 +20,13 @@ export const deleteKeyMaterial = operation({
   input: z.strictObject({ keyId: keyRef, keyMaterialId }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string().optional() }),
   audit: ['keyId', 'keyMaterialId'],
-  async run({ world, key, now, input, commit }) {
+  async run({ world, key, now, input, commit, note }) {
     requireMaterial(key, input.keyMaterialId)
     const changes = await withoutMaterial(world, key, now)
-    if (changes.length > 0) await commit(changes)
+    if (changes.length > 0) {
+      note({ input: { keyRevision: key.revision + 1 } })
+      await commit(changes)
+    }
     return { keyId: key.keyId, keyVersionId: key.currentVersionId }
   },
 })

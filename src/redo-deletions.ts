@@ -1,0 +1,100 @@
+/**
+ * Deleted stays deleted (CVE-2026-42186). A store that was put back from an older backup does not know what the audit log
+ * says of the time since. At every start the log is read from the place the store has noted, and what it says of the
+ * deletion of a key is done again: scheduled, cancelled, deleted, and the deletion of imported material. On a store that
+ * is up to date this finds nothing to do.
+ */
+import { eraseKey, noteProgress, onRecord } from './chores.ts'
+import type { Key, KeyState } from './domain/key.ts'
+import { stateAt } from './domain/lifecycle.ts'
+import type { AuditRecord, World } from './domain/ports.ts'
+import { installation } from './domain/records.ts'
+import { partitionOf } from './domain/scope.ts'
+import { choreSettings } from './domain/setting-names.ts'
+import { changed } from './operations/keys/changed.ts'
+import { withoutMaterial } from './operations/material/delete-key-material.ts'
+
+/** Of these the last one of a key says what holds of its deletion. */
+const ofDeletion: ReadonlySet<string> = new Set(['ScheduleKeyDeletion', 'CancelKeyDeletion', 'DeleteKey'])
+/** Of these the last one says whether there is material. */
+const ofMaterial: ReadonlySet<string> = new Set([
+  'DeleteKeyMaterial',
+  'ExpireKeyMaterial',
+  'ImportKeyMaterial',
+  'ApproveImport',
+])
+
+/** Returns how many keys it changed. To be called before anything is served. */
+export async function redoDeletions(world: World): Promise<number> {
+  const noted = Number((await world.store.get('setting', installation, choreSettings.auditNoted))?.value ?? 0)
+  const size = world.audit.size()
+  const deletions = new Map<string, AuditRecord>()
+  const materials = new Map<string, AuditRecord>()
+  // A log shorter than what was noted is another log: all of it may be news.
+  for await (const { record } of world.audit.read(noted > size ? 0 : noted, size)) {
+    if (record.outcome !== 'ok') continue
+    const place = `${record.account}/${record.region}/${record.keyId}`
+    if (ofDeletion.has(record.operation)) deletions.set(place, record)
+    if (ofMaterial.has(record.operation)) materials.set(place, record)
+  }
+  let done = 0
+  for (const record of deletions.values()) if (await redone(world, record, redoDeletion)) done++
+  for (const record of materials.values()) if (await redone(world, record, redoMaterialDeletion)) done++
+  await noteProgress(world, world.clock.now())
+  return done
+}
+
+type Redo = (world: World, key: Key, record: AuditRecord) => Promise<boolean>
+
+async function redone(world: World, record: AuditRecord, redo: Redo): Promise<boolean> {
+  const { account, region, keyId } = record
+  if (account === undefined || region === undefined || keyId === undefined) return false
+  const key = await world.store.get('key', partitionOf({ account, region }), keyId)
+  return key !== undefined && redo(world, key, record)
+}
+
+/** The store does not know of this change: its key is of an earlier revision than the change made. */
+function isNews(key: Key, record: AuditRecord): boolean {
+  const revision = record.input?.keyRevision
+  return typeof revision === 'number' && key.revision < revision
+}
+
+async function redoDeletion(world: World, key: Key, record: AuditRecord): Promise<boolean> {
+  const now = world.clock.now()
+  if (record.operation === 'DeleteKey') {
+    // A copy of a multi-Region key that was made after its forerunner was deleted is another key.
+    if (record.protocol !== 'service' || key.state.is === 'Deleted' || key.createdAt >= Date.parse(record.time))
+      return false
+    return eraseKey(world, key, now, 'RedoDeleteKey')
+  }
+  if (!isNews(key, record)) return false
+  const state = stateSaidBy(key, record, stateAt(key, now))
+  if (state === undefined || JSON.stringify(state) === JSON.stringify(key.state)) return false
+  await onRecord(world, `Redo${record.operation}`, key, [changed(key, { state })], now, { of: record.requestId })
+  return true
+}
+
+function stateSaidBy(key: Key, { operation, input }: AuditRecord, current: KeyState): KeyState | undefined {
+  if (operation === 'CancelKeyDeletion') {
+    if (key.state.is !== 'PendingDeletion') return undefined
+    // In the backup its time may be over, but its owner called the deletion off: it lives.
+    const hasMaterial = key.currentVersionId !== undefined && key.state.from !== 'PendingImport'
+    return { is: !hasMaterial ? 'PendingImport' : input?.keyState === 'Disabled' ? 'Disabled' : 'Enabled' }
+  }
+  const deleteAt = Date.parse(String(input?.deleteAt))
+  if (Number.isNaN(deleteAt)) return undefined
+  if (key.state.is === 'PendingDeletion') return { ...key.state, deleteAt }
+  return current.is === 'Deleted' || current.is === 'PendingDeletion'
+    ? undefined
+    : { is: 'PendingDeletion', deleteAt, from: current.is }
+}
+
+async function redoMaterialDeletion(world: World, key: Key, record: AuditRecord): Promise<boolean> {
+  if (record.operation !== 'DeleteKeyMaterial' && record.operation !== 'ExpireKeyMaterial') return false
+  if (!isNews(key, record)) return false
+  const now = world.clock.now()
+  const changes = await withoutMaterial(world, key, now)
+  if (changes.length === 0) return false
+  await onRecord(world, 'RedoDeleteKeyMaterial', key, changes, now, { of: record.requestId })
+  return true
+}
