@@ -42,11 +42,18 @@ const constraints = as('constraints', (value) => {
   } = value as Constraints
   if (sourceArn !== undefined)
     throw refusal('UnsupportedOperationException', 'SourceArn goes with service principals, and there are none here.')
+  // Terraform sends both, the one it does not mean empty. An empty subset constrains nothing; empty equals alone means
+  // that there must be no context at all.
+  const onlySubset = isFilled(subset) && !isFilled(equals)
   return {
-    ...(subset === undefined ? {} : { encryptionContextSubset: subset }),
-    ...(equals === undefined ? {} : { encryptionContextEquals: equals }),
+    ...(isFilled(subset) ? { encryptionContextSubset: subset } : {}),
+    ...(equals === undefined || onlySubset ? {} : { encryptionContextEquals: equals }),
   }
 })
+
+function isFilled(pairs: Readonly<Record<string, string>> | undefined): boolean {
+  return pairs !== undefined && Object.keys(pairs).length > 0
+}
 
 function grantEntry(grant: Output, { arn }: Asked): Output {
   const held = grant.constraints as Output | undefined
