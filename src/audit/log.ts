@@ -76,7 +76,7 @@ async function serve(
   { growing, recovery, checkpoint }: Loaded,
   lock: Lock,
 ): Promise<AuditLogOnDisk> {
-  const { directory, signer, files, segmentBytes, onEvent = ignore } = options
+  const { directory, signer, files, segmentBytes } = options
   const { publishMs = 1_000, retryMs = 100, stallMs = 5_000 } = options
   const lockPath = join(directory, 'lock')
   const lockFacts = await files.facts(lockPath)
@@ -215,12 +215,17 @@ async function serve(
   let retryFactor = 1
   let repairing: Promise<void> | undefined
 
+  /** Later, so that nothing a listener does comes between a failure and those who wait. */
+  function tell(event: AuditLogEvent) {
+    queueMicrotask(() => options.onEvent?.(event))
+  }
+
   function stop(error: unknown) {
     if (state !== 'open') return
     state = 'broken'
     reason = error
     rejectQueue()
-    onEvent({ kind: 'unavailable', cause: error })
+    tell({ kind: 'unavailable', cause: error })
     retryFactor = 1
     repairLater()
   }
@@ -245,7 +250,7 @@ async function serve(
     await journal.reset({ size: durable, root: growing.root() })
     state = 'open'
     reason = undefined
-    onEvent({ kind: 'available' })
+    tell({ kind: 'available' })
   }
 
   /** Where somebody has put another directory in the place of this one, or an older copy, nothing is written to it. */
@@ -266,7 +271,7 @@ async function serve(
       reason = new Error(`The disk of the audit log has not answered for ${stallMs} ms.`)
       rejectAll(batch)
       rejectQueue()
-      onEvent({ kind: 'unavailable', cause: reason })
+      tell({ kind: 'unavailable', cause: reason })
     }
     watched = batch
   }, stallMs).unref()
@@ -274,7 +279,7 @@ async function serve(
   function endStall() {
     if (!stalled) return
     stalled = false
-    if (state === 'open') onEvent({ kind: 'available' })
+    if (state === 'open') tell({ kind: 'available' })
   }
 
   /** Whatever happens here, all that was acknowledged is in the journal or in the tiles. */
