@@ -64,7 +64,7 @@ test('the root is the Merkle tree hash of RFC 6962 at every size over several ti
 
 test('a text hashes like its UTF-8', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => {
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), (text) => {
       assert.equal(leafHashOfText(text), leafHash(Buffer.from(text)))
     }),
   )

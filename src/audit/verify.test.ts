@@ -259,7 +259,7 @@ test('any changed byte of what is published is found', async () => {
         assert.equal(valid, false)
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })
 

@@ -161,6 +161,6 @@ async function runHistory(steps: readonly Step[], seed: number): Promise<void> {
 
 test('whatever fails and whenever the machine crashes, what was acknowledged is on record, once, and verifies', async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), fc.integer(), runHistory), {
-    numRuns: Number(process.env.KEYWARD_TEST_HISTORIES ?? 60),
+    numRuns: Number(process.env.KEYWARD_TEST_HISTORIES ?? 30),
   })
 })
