@@ -300,6 +300,18 @@ test('what was durable only in the journal is there after a crash, and the start
   await again.close()
 })
 
+test('a checkpoint that was given out is published, whatever happens then', async () => {
+  const disk = simulatedDisk(() => 'none')
+  const log = await open({ directory: '/log', files: disk.files() })
+  await appendMany(log, 0, 300)
+  const remembered = await log.checkpoint()
+  disk.crash(() => false)
+  await log.close()
+  const again = await open({ directory: '/log', files: disk.files(), remembered })
+  assert.equal(await again.checkpoint(), remembered)
+  await again.close()
+})
+
 test('a batch that a crash tore is dropped, and the start tells how many records it had', async () => {
   const disk = simulatedDisk(() => 'none')
   const log = await open({ directory: '/log', files: disk.files(), publishMs: never })
