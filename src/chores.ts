@@ -234,22 +234,21 @@ export async function onRecord(
   world.store.settled([record.requestId])
 }
 
-export type RunningChores = { stop(): Promise<void> }
+export type Rounds = { stop(): Promise<void> }
 
-/** Chores in rounds, until stopped; a round that fails is told, and the next one tries again. */
-export function chores(world: World, everyMs: number, onFailure: (error: unknown) => void): RunningChores {
-  let stopped = false
-  let round: Promise<unknown> = Promise.resolve()
+/** Work in rounds, one at a time, until stopped; a round that fails is told, and the next one tries again. */
+export function rounds(work: () => Promise<unknown>, everyMs: number, onFailure: (error: unknown) => void): Rounds {
+  let round: Promise<unknown> | undefined
   const timer = setInterval(() => {
-    round = round.then(async () => {
-      if (stopped) return
-      await doChores(world).catch(onFailure)
-    })
+    round ??= work()
+      .catch(onFailure)
+      .finally(() => {
+        round = undefined
+      })
   }, everyMs)
   timer.unref()
   return {
     async stop() {
-      stopped = true
       clearInterval(timer)
       await round
     },

@@ -47,7 +47,18 @@ const whole = (min: number, max: number) => (value: string) => {
   if (!Number.isInteger(number) || number < min || number > max)
     throw new Error(`must be a whole number, ${min} to ${max}`)
   return number
-}
+} /** Over TLS, or to this machine; never with a password in the address, which would end up in logs. */
+const webhookUrls = (value: string): readonly string[] =>
+  value.split(',').map((part) => {
+    const url = URL.parse(part.trim())
+    const isLoopback = url !== null && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname)
+    if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)))
+      throw new Error('must be https addresses with commas between them; http only to this machine')
+    if (url.username !== '' || url.password !== '' || url.hash !== '')
+      throw new Error('must be addresses without user name, password or fragment')
+    return url.href
+  })
+
 const setting = <T>(
   name: string,
   summary: string,
@@ -157,6 +168,18 @@ export const settings = {
     'Seconds between two rounds of chores. Nothing depends on them being quick.',
     10,
     whole(1, 3600),
+  ),
+  webhookUrls: setting<readonly string[] | undefined>(
+    'webhook_urls',
+    'Where events are sent to (docs/events.md): addresses, with commas between them.',
+    undefined,
+    optional(webhookUrls),
+  ),
+  webhookSecretFile: setting<string | undefined>(
+    'webhook_secret_file',
+    'File with the secret that events are signed with: whsec_ and base64.',
+    undefined,
+    optional(path),
   ),
   hsmModule: setting<string | undefined>(
     'hsm_module',

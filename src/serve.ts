@@ -1,5 +1,7 @@
 /** A running service: its faces over its listeners, its chores, and its end. */
-import { chores } from './chores.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { doChores, rounds } from './chores.ts'
 import type { Config } from './config.ts'
 import { problem } from './domain/errors.ts'
 import type { Service } from './invoke.ts'
@@ -14,9 +16,12 @@ import { operationsFace } from './protocols/operations-face.ts'
 import { restFace } from './protocols/rest/face.ts'
 import { openApiDocument } from './protocols/rest/openapi.ts'
 import { type Listener, listen, type RunningServer } from './protocols/server.ts'
+import { redoDeletions } from './redo-deletions.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
+import { parseSecrets } from './webhooks/signature.ts'
+import { forgetWebhooks, openWebhooks, type Webhooks } from './webhooks/webhooks.ts'
 import type { OpenWorld } from './world.ts'
 
 export type RunningService = {
@@ -26,6 +31,8 @@ export type RunningService = {
   stop(): Promise<void>
 }
 
+/** How long an event waits until its webhook is sent; and how far the counting is behind when somebody asks. */
+const signalsEveryMs = 1_000
 /** Milliseconds that answers in flight are given when the service ends. */
 const graceMs = 10_000
 
@@ -82,6 +89,11 @@ export async function startService(options: {
   metrics.gauge('keyward_audit_healthy', '1 while the audit log can be written.', () => (world.audit.healthy() ? 1 : 0))
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
 
+  await redoDeletions(world)
+  const webhooks = await webhooksFor(world, config, log)
+  if (webhooks !== undefined)
+    metrics.gauge('keyward_webhooks_waiting', 'Webhook messages to be delivered.', () => webhooks.waiting())
+
   const servers: RunningServer[] = []
   try {
     for (const listener of options.listeners)
@@ -113,24 +125,64 @@ export async function startService(options: {
       )
   } catch (error) {
     await Promise.all(servers.map((server) => server.close(0)))
+    await webhooks?.stop()
     throw problem('Unavailable', {
       message: `It cannot listen: ${(error as Error).message}`,
       mend: 'Is another Keyward running? Set KEYWARD_HTTPS_PORT and KEYWARD_HTTP_PORT to free ports.',
     })
   }
-  const running = chores(world, config.choreSeconds * 1000, (error) =>
-    log.error({ err: error }, 'a chore failed; it will be tried again'),
-  )
+  const retried = (what: string) => (error: unknown) =>
+    log.error({ err: error }, `${what} failed; it will be tried again`)
+  const running = [
+    rounds(() => doChores(world), config.choreSeconds * 1000, retried('a chore')),
+    rounds(() => webhooks?.round() ?? world.usage.catchUp(), signalsEveryMs, retried('counting the audit log')),
+  ]
 
   return {
     service,
     servers,
     async stop() {
       stopping = true
-      await running.stop()
+      await Promise.all(running.map((one) => one.stop()))
       await Promise.all(servers.map((server) => server.close(graceMs)))
+      await webhooks?.stop()
       await world.close()
     },
+  }
+}
+
+/** Undefined where no address is configured; then what was still to be sent is forgotten. */
+async function webhooksFor(world: OpenWorld, config: Config, log: Logger): Promise<Webhooks | undefined> {
+  const { webhookUrls: urls = [], webhookSecretFile: secretFile } = config
+  const file = config.store === 'memory' ? ':memory:' : join(config.data, 'webhooks.sqlite')
+  if (urls.length === 0) {
+    forgetWebhooks(file)
+    return undefined
+  }
+  if (secretFile === undefined)
+    throw problem('InvalidRequest', {
+      message: 'KEYWARD_WEBHOOK_URLS is set, and KEYWARD_WEBHOOK_SECRET_FILE is not.',
+      mend: 'Webhooks are always signed: name a file with a secret.',
+    })
+  return openWebhooks({
+    file,
+    urls,
+    secrets: parseSecrets(readSecretFile(secretFile)),
+    events: world.usage,
+    wall: () => world.clock.wall(),
+    random: world.random,
+    warn: (facts, words) => log.warn(facts, words),
+  })
+}
+
+function readSecretFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw problem('InvalidRequest', {
+      message: `The file of KEYWARD_WEBHOOK_SECRET_FILE cannot be read: ${(error as Error).message}`,
+      mend: 'Mend its name or its rights.',
+    })
   }
 }
 

@@ -27,16 +27,18 @@ import { Problem, problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
 import type { Clock, Device, ProvableLog, Random, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
+import { choreSettings } from './domain/setting-names.ts'
 import { systemClock, systemRandom, type WorldClock } from './machine.ts'
 import { cachedStore } from './stores/cached.ts'
 import type { StoreEngine } from './stores/engine.ts'
 import { memoryStore } from './stores/memory/store.ts'
 import { openPostgresStore } from './stores/postgres/store.ts'
 import { openSqliteStore } from './stores/sqlite/store.ts'
-import { openUsage } from './usage/fold.ts'
+import { openUsage, type UsageFold } from './usage/fold.ts'
 
 export type OpenWorld = World & {
   readonly clock: WorldClock
+  readonly usage: UsageFold
   /** The store itself, without the cache: for work on all of it. */
   readonly engine: StoreEngine
   readonly custody: Custody
@@ -49,7 +51,6 @@ export const settingNames = {
   rootKeyCheck: 'root-key-check',
   hsmRootKey: 'hsm-root-key',
   signingSeed: 'audit-signing-seed',
-  highWater: 'clock-high-water',
 }
 export const seedPurpose = ['audit-signing-seed']
 
@@ -300,7 +301,7 @@ async function signingSeed(store: Store, sealer: ResealingSealer, random: Random
 
 /** The clock does not go back over a restart: not behind the last record, nor behind what the chores have noted. */
 async function raiseClock(clock: WorldClock, store: Store, audit: ProvableLog): Promise<void> {
-  const noted = await store.get('setting', installation, settingNames.highWater)
+  const noted = await store.get('setting', installation, choreSettings.clockHighWater)
   if (noted !== undefined) clock.raiseTo(Number(noted.value))
   const size = audit.size()
   for await (const { record } of audit.read(Math.max(0, size - 1), size)) clock.raiseTo(Date.parse(record.time))
@@ -315,7 +316,9 @@ async function putOnRecord(store: Store, audit: ProvableLog): Promise<void> {
   if (unsettled.length === 0) return
   const missing = new Map(unsettled.map((record) => [record.requestId, record]))
   const size = audit.size()
-  for await (const { record } of audit.read(Math.max(0, size - searched), size)) missing.delete(record.requestId)
+  // A record of a failure is not the record of the change: the store may have failed to say that it was made.
+  for await (const { record } of audit.read(Math.max(0, size - searched), size))
+    if (record.outcome === 'ok') missing.delete(record.requestId)
   for (const record of missing.values()) await audit.append({ ...record, recovered: true })
   store.settled(unsettled.map(({ requestId }) => requestId))
 }

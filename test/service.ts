@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { doChores } from '../src/chores.ts'
 import { type Config, loadConfig } from '../src/config.ts'
+import { systemRandom, type WorldClock } from '../src/machine.ts'
 import { newAccount } from '../src/operations/access/accounts.ts'
 import { type RunningService, startService } from '../src/serve.ts'
 import { createLog } from '../src/telemetry/log.ts'
-import { systemRandom, type WorldClock } from '../src/machine.ts'
 import { type OpenWorld, openMemoryWorld, openWorld } from '../src/world.ts'
 
 export const testAccount = '111122223333'
@@ -63,13 +63,21 @@ export type TestServiceOptions = {
   /** An earlier service's folder: its installation goes on. */
   readonly data?: string
   readonly token?: string
+  readonly config?: Partial<Config>
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
   const on = options.on ?? 'memory'
   const clock = options.clock ?? testClock()
   const data = options.data ?? mkdtempSync(join(tmpdir(), 'keyward-test-'))
-  const config: Config = { ...loadConfig({}), data, store: on, ...custodyIn(data), logLevel: 'error' }
+  const config: Config = {
+    ...loadConfig({}),
+    data,
+    store: on,
+    ...custodyIn(data),
+    logLevel: 'error',
+    ...options.config,
+  }
   const world =
     on === 'memory'
       ? await openMemoryWorld(config, { clock, random: systemRandom() })
