@@ -1,5 +1,5 @@
 /** May this caller do this? The one question of rights, asked by `invoke` for every face. */
-import { conditionContext, requestFacts } from './domain/condition-context.ts'
+import { type ConditionContext, conditionContext, type RequestFacts, requestFacts } from './domain/condition-context.ts'
 import { problem } from './domain/errors.ts'
 import type { Grant, GrantTerms } from './domain/grant.ts'
 import type { Key } from './domain/key.ts'
@@ -59,16 +59,17 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
   const compiledManaged = new Map<string, CompiledPolicy>()
   const compiledKeyPolicies = new WeakMap<Key, CompiledPolicy>()
 
-  async function policyNamed(account: string, name: string): Promise<CompiledPolicy | undefined> {
+  function managedPolicy(name: string): CompiledPolicy | undefined {
+    const known = compiledManaged.get(name)
+    if (known !== undefined) return known
     const managed = managedPolicies[name]
-    if (managed !== undefined) {
-      let policy = compiledManaged.get(name)
-      if (policy === undefined) {
-        policy = parsePolicy(managed.document, { kind: 'identity', name })
-        compiledManaged.set(name, policy)
-      }
-      return policy
-    }
+    if (managed === undefined) return undefined
+    const policy = parsePolicy(managed.document, { kind: 'identity', name })
+    compiledManaged.set(name, policy)
+    return policy
+  }
+
+  async function policyOfAccount(account: string, name: string): Promise<CompiledPolicy | undefined> {
     const record = await store.get('policy', account, name)
     // A policy that was deleted while it was attached allows nothing; it cannot deny any more either.
     if (record === undefined) return undefined
@@ -83,7 +84,7 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
   async function identityPolicies(caller: Caller): Promise<readonly CompiledPolicy[]> {
     const policies: CompiledPolicy[] = []
     for (const name of caller.principal.policies) {
-      const policy = await policyNamed(caller.account, name)
+      const policy = managedPolicy(name) ?? (await policyOfAccount(caller.account, name))
       if (policy !== undefined) policies.push(policy)
     }
     return policies
@@ -133,28 +134,39 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
           await store.list('alias', { partition: partitionOf(key), index: 'key', prefix: `${key.keyId}/`, limit: 1000 })
         ).records.map(({ aliasName }) => aliasName)
       : undefined
-    const facts = requestFacts(action, request.input)
+    // Most policies ask for no condition, and most requests need no grant: what those ask about is read off when asked.
+    let read: RequestFacts | undefined
+    const facts = () => {
+      read ??= requestFacts(action, request.input)
+      return read
+    }
+    let context: ConditionContext | undefined
     return {
       action,
       resource,
       caller,
-      encryptionContext: facts.encryptionContext,
+      get encryptionContext() {
+        return facts().encryptionContext
+      },
       newGrant: request.newGrant,
       retires: request.retires,
-      context: conditionContext({
-        action,
-        resource,
-        region: request.scope.region,
-        now: request.now,
-        sourceAddress: request.sourceAddress,
-        secureTransport: request.secureTransport,
-        caller: { ...caller, principalId: caller.principal.principalId },
-        key,
-        requestAlias: request.aliasName,
-        resourceAliases: aliases,
-        reEncryptsOnSameKey: request.reEncryptsOnSameKey,
-        request: facts,
-      }),
+      context(name) {
+        context ??= conditionContext({
+          action,
+          resource,
+          region: request.scope.region,
+          now: request.now,
+          sourceAddress: request.sourceAddress,
+          secureTransport: request.secureTransport,
+          caller: { ...caller, principalId: caller.principal.principalId },
+          key,
+          requestAlias: request.aliasName,
+          resourceAliases: aliases,
+          reEncryptsOnSameKey: request.reEncryptsOnSameKey,
+          request: facts(),
+        })
+        return context(name)
+      },
     }
   }
 

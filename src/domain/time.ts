@@ -7,5 +7,9 @@ export const hourMs = 3_600_000
 
 /** RFC 3339 with milliseconds, UTC: how every instant looks outside. */
 export function formatInstant(at: Instant): string {
-  return new Date(at).toISOString()
+  if (at !== formatted.at) formatted = { at, text: new Date(at).toISOString() }
+  return formatted.text
 }
+
+/** Many requests come in the same millisecond. */
+let formatted = { at: 0, text: new Date(0).toISOString() }

@@ -1,5 +1,5 @@
 /** From what a caller presents to who they are. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { problem } from '../domain/errors.ts'
 import type { Clock, Sealer, Store } from '../domain/ports.ts'
 import { type Caller, type Credential, type Principal, principalArn } from '../domain/principal.ts'
@@ -20,7 +20,7 @@ export type Authenticator = {
 }
 
 export function tokenLookup(token: string): string {
-  return createHash('sha256').update(token, 'utf8').digest('hex')
+  return hash('sha256', token)
 }
 
 export function secretPurpose(accessKeyId: string): readonly string[] {
