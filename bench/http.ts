@@ -1,4 +1,5 @@
 /** Encrypt over HTTP against what node:http can do at best, in one run, interleaved. */
+import { createHmac, hash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasWrk, type Load, loadOf, median, residentBytes, startChild, type Target } from './load.ts'
@@ -25,6 +26,7 @@ export async function run(): Promise<void> {
       body,
     },
     encryptTarget('Encrypt over REST', few.ready, body),
+    awsTarget('Encrypt over AWS', few.ready),
   ]
   const results = new Map<string, Load[]>()
   for (const target of targets) await loadOf(target, connections, 2)
@@ -35,6 +37,8 @@ export async function run(): Promise<void> {
   const bareRate = median((results.get('bare node:http') as Load[]).map(({ requestsPerSecond }) => requestsPerSecond))
   const rate = median((results.get('Encrypt over REST') as Load[]).map(({ requestsPerSecond }) => requestsPerSecond))
   console.log(`Encrypt over REST is ${(rate / bareRate).toFixed(2)} of the bare server's rate (goal 0.50).`)
+  const awsRate = median((results.get('Encrypt over AWS') as Load[]).map(({ requestsPerSecond }) => requestsPerSecond))
+  console.log(`Encrypt over the AWS face is ${(awsRate / rate).toFixed(2)} of the REST face's rate (goal 0.85).`)
   bare.child.kill()
 
   const many = await startChild(join(here, 'service.ts'), ['100000'])
@@ -69,6 +73,42 @@ function encryptTarget(name: string, ready: Record<string, string & number>, bod
     pid: Number(ready.pid),
     url: `${ready.url}/v1/keys/${ready.keyId}/encrypt`,
     headers: { 'content-type': 'application/json', authorization: `Bearer ${ready.token}` },
+    body,
+  }
+}
+
+/** Signed once: SigV4 lets a request stand for five minutes. */
+function awsTarget(name: string, ready: Record<string, string & number>): Target {
+  const body = JSON.stringify({ KeyId: ready.keyId, Plaintext: Buffer.alloc(32, 7).toString('base64') })
+  const date = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '')
+  const day = date.slice(0, 8)
+  const host = new URL(String(ready.url)).host
+  const signed: Record<string, string> = {
+    'content-type': 'application/x-amz-json-1.1',
+    host,
+    'x-amz-date': date,
+    'x-amz-target': 'TrentService.Encrypt',
+  }
+  const names = Object.keys(signed).join(';')
+  const canonical = `POST\n/\n\n${Object.entries(signed)
+    .map(([header, value]) => `${header}:${value}\n`)
+    .join('')}\n${names}\n${hash('sha256', body)}`
+  const scope = `${day}/local/kms/aws4_request`
+  const key = [day, 'local', 'kms', 'aws4_request'].reduce<Buffer>(
+    (secret, part) => createHmac('sha256', secret).update(part).digest(),
+    Buffer.from(`AWS4${ready.secretAccessKey}`),
+  )
+  const signature = createHmac('sha256', key)
+    .update(`AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash('sha256', canonical)}`)
+    .digest('hex')
+  return {
+    name,
+    pid: Number(ready.pid),
+    url: `${ready.url}/`,
+    headers: {
+      ...signed,
+      authorization: `AWS4-HMAC-SHA256 Credential=${ready.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
+    },
     body,
   }
 }
