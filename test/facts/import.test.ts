@@ -183,7 +183,7 @@ test('R47, R48: an imported key is not rotated and has one version', async () =>
   assert.equal((await api('GET', `/v1/keys/${keyId}/versions`)).body.versions.length, 1)
 })
 
-test('R49-R53: material expires at its instant or is deleted by hand, comes back, and no other ever comes in', async () => {
+test('R49, R50, R51, R52, R53: material expires at its instant or is deleted by hand, comes back, and no other ever comes in', async () => {
   const keyId = await external()
   const material = randomBytes(32)
   const expiry = new Date(service.clock.now() + days(2)).toISOString()

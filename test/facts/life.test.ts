@@ -40,7 +40,7 @@ test('R12, R13: there is no immediate deletion; the period is 7 to 30 whole days
   assert.equal(Date.parse(body.deleteAt), service.clock.now() + days(30))
 })
 
-test('R14-R18, R21: until its time a key is visible and pending deletion, and cannot be used; then it is gone for good', async () => {
+test('R14, R15, R16, R17, R18, R21: until its time a key is visible and pending deletion, and cannot be used; then it is gone for good', async () => {
   const keyId = await newKey()
   const sealed = await encrypt(keyId)
   await api('POST', '/v1/aliases', { aliasName: 'alias/doomed', keyId })
@@ -124,7 +124,7 @@ test('R34: the rotation period is 7 to 730 whole days', async () => {
   assert.equal((await api('PUT', `/v1/keys/${keyId}/rotation-policy`, { enabled: true })).body.code, 'InvalidRequest')
 })
 
-test('R35-R38, R69-R75: when the period elapses there is a new primary version, and all old data decrypts', async () => {
+test('R35, R36, R37, R38, R69, R70, R72, R73, R74, R75: when the period elapses there is a new primary version, and all old data decrypts', async () => {
   const keyId = await newKey({ rotationPeriodDays: 7 })
   const sealed: { ciphertextBlob: string; keyVersionId: string }[] = []
   for (let period = 0; period < 5; period++) {
@@ -185,7 +185,7 @@ test('rotation on demand makes a primary at once; the next one is a period later
   assert.equal(Date.parse((await describe(keyId)).rotation.nextRotationAt), service.clock.now() + days(10))
 })
 
-test('R56-R62, R65-R68: aliases', async () => {
+test('R56, R57, R58, R59, R60, R61, R62, R65, R66, R67, R68: aliases', async () => {
   const [one, other] = [await newKey(), await newKey()]
   assert.equal((await api('POST', '/v1/aliases', { aliasName: 'alias/app/db', keyId: one })).status, 200)
   assert.equal((await api('POST', '/v1/aliases', { aliasName: 'alias/second', keyId: one })).status, 200)
