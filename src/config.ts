@@ -47,7 +47,8 @@ const whole = (min: number, max: number) => (value: string) => {
   if (!Number.isInteger(number) || number < min || number > max)
     throw new Error(`must be a whole number, ${min} to ${max}`)
   return number
-} /** Over TLS, or to this machine; never with a password in the address, which would end up in logs. */
+}
+/** Over TLS, or to this machine; never with a password in the address, which would end up in logs. */
 const webhookUrls = (value: string): readonly string[] =>
   value.split(',').map((part) => {
     const url = URL.parse(part.trim())
