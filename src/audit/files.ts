@@ -40,13 +40,13 @@ export const diskFiles: Files = {
   async open(path, how) {
     const descriptor = await called<number>((done) => fs.open(path, how === 'create' ? 'w' : 'r+', 0o600, done))
     return {
-      write: (bytes, position) => called((done) => fs.write(descriptor, bytes, 0, bytes.length, position, done)),
+      write: (bytes, position) => atOnce(() => fs.writeSync(descriptor, bytes, 0, bytes.length, position)),
       sync: () => called((done) => fs.fdatasync(descriptor, done)),
       facts: () => called<fs.Stats>((done) => fs.fstat(descriptor, done)).then(factsOf),
       close: () => called((done) => fs.close(descriptor, done)),
     }
   },
-  facts: (path) => unlessMissing(called<fs.Stats>((done) => fs.stat(path, done)).then(factsOf)),
+  facts: (path) => unlessMissing(atOnce(() => factsOf(fs.statSync(path)))),
   read: (path) => unlessMissing(called<Buffer>((done) => fs.readFile(path, done))),
   rename: (from, to) => called((done) => fs.rename(from, to, done)),
   async makeDirectory(path) {
@@ -62,6 +62,18 @@ export const diskFiles: Files = {
   },
   remove: (path) => fs.promises.rm(path, { recursive: true, force: true }),
   lock: takeLock,
+}
+
+/**
+ * On the calling thread: what only touches the kernel's memory (a write of a batch into the page cache, a look at a name
+ * that is in use) is done in less than handing it to another thread costs. What waits for the disk is never done so.
+ */
+function atOnce<T>(call: () => T): Promise<T> {
+  try {
+    return Promise.resolve(call())
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** The callback forms: on the road of every request, the promise forms of node:fs cost twice as much. */

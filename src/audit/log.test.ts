@@ -76,8 +76,8 @@ test('what arrives while a batch is being written forms the next one', async () 
 
 // ----------------------------------------------------------------------------------------------- when it is durable
 
-/** Journal syncs wait at the gate while it is shut. */
-function gatedDisk() {
+/** Syncs of files below `where` wait at the gate while it is shut. */
+function gatedDisk(where = '/journal/') {
   let opened = Promise.resolve()
   let letThrough = () => {}
   const files = simulatedDisk(() => 'none').files()
@@ -85,7 +85,7 @@ function gatedDisk() {
     ...files,
     async open(path, how) {
       const file = await files.open(path, how)
-      if (!path.includes('/journal/')) return file
+      if (!path.includes(where)) return file
       return { ...file, sync: () => opened.then(() => file.sync()) }
     },
   }
@@ -165,8 +165,9 @@ for (const operation of ['write', 'sync', 'facts'] as const satisfies readonly O
       assert.equal((await idsOf(log)).length, 300)
       failing = false
       await healthyAgain(log)
-      const { index } = await log.append(auditRecord(302))
-      assert.ok(index === 300 || index === 301)
+      // The record of unknown fate is on record now, although its caller was refused.
+      assert.deepEqual((await idsOf(log)).slice(300), ['request-300'])
+      assert.deepEqual(await log.append(auditRecord(302)), { index: 301 })
       assert.deepEqual(events, ['unavailable', 'available'])
       await log.close()
       const report = await verifyLog({ directory: '/log', vkey: signer.vkey, files: disk.files() })
@@ -192,6 +193,22 @@ test('a full disk is noticed when tiles cannot be written, although the journal 
   full = false
   await healthyAgain(log)
   assert.deepEqual(await log.append(auditRecord(2)), { index: 1 })
+  await log.close()
+})
+
+test('a checkpoint that was put in its place by a call that failed does not keep the log from coming back', async () => {
+  let failing = false
+  const disk = simulatedDisk((operation, path) => {
+    if (!failing || operation !== 'rename' || path !== '/log/checkpoint') return 'none'
+    failing = false
+    return 'happens and fails'
+  })
+  const log = await open({ directory: '/log', files: disk.files() })
+  failing = true
+  await log.append(auditRecord(0))
+  await assert.rejects(log.checkpoint(), { code: 'AuditUnavailable' })
+  await healthyAgain(log)
+  assert.deepEqual(await log.append(auditRecord(1)), { index: 1 })
   await log.close()
 })
 
@@ -328,6 +345,9 @@ test('a batch that a crash tore is dropped, and the start tells how many records
   assert.deepEqual([report.valid, report.size, report.unfinished], [true, 10, 20])
   const again = await open({ directory: '/log', files: disk.files() })
   assert.deepEqual(again.recovery, { replayed: 10, dropped: 20, damage: [] })
+  // Nothing signed is left that speaks of the torn batch: what comes now is another history.
+  for (const segment of ['0', '1'])
+    assert.equal((await disk.files().read(`/log/journal/${segment}`))?.includes('\n30\n'), false)
   assert.deepEqual(await idsOf(again), ids(10))
   await again.close()
 })
@@ -358,6 +378,24 @@ test('the journal does not grow, and a log of many turns of it is whole', async 
   const again = await open({ directory })
   assert.deepEqual(await idsOf(again), ids(240))
   await again.close()
+})
+
+test('a segment of the journal is not written over before what it holds is published', async () => {
+  const gate = gatedDisk('/tile/')
+  const log = await open({ directory: '/log', files: gate.files, publishMs: never })
+  gate.shut()
+  const input = { note: 'x'.repeat(60_000) }
+  // Some 1.8 MB at a time, which is one segment.
+  const fill = () =>
+    Promise.all(Array.from({ length: 30 }, (_, number) => log.append({ ...auditRecord(number), input })))
+  await fill()
+  await fill()
+  const third = fill()
+  assert.equal(await settledSoon(third), false)
+  gate.open()
+  await third
+  assert.equal(log.size(), 90)
+  await log.close()
 })
 
 test('the size of the journal can be changed from one start to the next', async () => {
