@@ -237,6 +237,7 @@ const otherNames: ReadonlySet<string> = new Set([
   'KEYWARD_DEV_ACCESS_KEY_ID',
   'KEYWARD_DEV_SECRET_ACCESS_KEY',
   'KEYWARD_TEST_STRICT',
+  'KEYWARD_LIFE_SEED',
 ])
 
 /** In the data folder: the key that checkpoints and proofs of the audit log are verified with. */

@@ -331,7 +331,11 @@ async function findKey(
   } else keyId = reference.keyId
 
   let key = keyId === undefined ? undefined : await store.get('key', partitionOf(where), keyId)
-  if (key !== undefined && stateAt(key, clock.now()).is === 'Deleted') key = undefined
+  if (key !== undefined && stateAt(key, clock.now()).is === 'Deleted') {
+    key = undefined
+    // Its aliases died with it, though their records may be tidied away later.
+    if (reference.by === 'alias') keyId = undefined
+  }
   if (where.region !== scope.region || (foreign && !call.operation.crossAccount)) key = undefined
 
   const resource = keyArn({ ...where, keyId: key?.keyId ?? keyId ?? 'unknown' })
@@ -386,7 +390,13 @@ async function prepare(service: Service, need: KeyNeed<unknown>, found: Key): Pr
   const { world } = service
   const now = world.clock.now()
   need.check(found, now)
-  return need.rotates ? withDueRotation(world, found, now) : found
+  if (!need.rotates) return found
+  try {
+    return await withDueRotation(world, found, now)
+  } catch (error) {
+    if (need.rotates === 'ifPossible' && error instanceof Problem && error.code === 'DeviceUnavailable') return found
+    throw error
+  }
 }
 
 /** The record is about the first key; where the second one refuses, it says so. */

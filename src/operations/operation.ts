@@ -23,8 +23,11 @@ export type KeyNeed<Input> = {
   readonly actionInAws?: (input: Input) => string
   /** What grants decide by: the terms of the new grant, or which grant is to end. */
   readonly grantFacts?: (input: Input) => { readonly newGrant?: GrantTerms; readonly retires?: string }
-  /** A due rotation is carried out first, so that the key is used as it must be at this instant. */
-  readonly rotates: boolean
+  /**
+   * A due rotation is carried out first, so that the key is used, and shown, as it must be at this instant. Whoever only
+   * looks is shown the key as it is where its device cannot make a new version just now.
+   */
+  readonly rotates: boolean | 'ifPossible'
   /** The answer uses the key: it is checked once more before the answer leaves, so that a dead key answers nobody. */
   readonly uses: boolean
   /** Throws where the key cannot serve. After the permission: nothing is told to those who may not ask. */

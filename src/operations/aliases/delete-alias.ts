@@ -4,6 +4,7 @@ import { aliasArn, keyArn } from '../../domain/key-reference.ts'
 import { partitionOf } from '../../domain/scope.ts'
 import { operation } from '../operation.ts'
 import { aliasName, ownAliasName } from './create-alias.ts'
+import { aliasOfLivingKey } from './living.ts'
 
 export const deleteAlias = operation({
   name: 'DeleteAlias',
@@ -16,10 +17,10 @@ export const deleteAlias = operation({
   input: z.strictObject({ aliasName }),
   output: z.object({}),
   audit: ['aliasName'],
-  async run({ world, scope, input, commit, permit, note }) {
+  async run({ world, scope, now, input, commit, permit, note }) {
     const name = ownAliasName(input.aliasName)
     const stored = await world.store.get('alias', partitionOf(scope), name)
-    if (stored === undefined)
+    if (stored === undefined || !(await aliasOfLivingKey(world, stored, now)))
       throw problem('AliasNotFound', { facts: { aliasName: name, aliasArn: aliasArn({ ...scope, aliasName: name }) } })
     await permit('DeleteAlias', keyArn({ ...scope, keyId: stored.keyId }))
     note({ keyId: stored.keyId })

@@ -9,7 +9,7 @@ export const describeKey = operation({
   group: 'keys',
   rest: 'GET /v1/keys/{keyId}',
   cli: 'key describe',
-  key: present(),
+  key: { ...present(), rotates: 'ifPossible' },
   crossAccount: true,
   input: z.strictObject({ keyId: keyRef }),
   output: z.object({ key: keyMetadata }),

@@ -11,7 +11,7 @@ export const describeKeyVersion = operation({
   group: 'versions',
   rest: 'GET /v1/keys/{keyId}/versions/{keyVersionId}',
   cli: 'key version',
-  key: { ...present(), rotates: true },
+  key: { ...present(), rotates: 'ifPossible' },
   input: z.strictObject({ keyId: keyRef, keyVersionId }),
   output: z.object({ version: keyVersionFacts }),
   audit: ['keyId', 'keyVersionId'],

@@ -8,7 +8,7 @@ export const getKeyRotationStatus = operation({
   group: 'versions',
   rest: 'GET /v1/keys/{keyId}/rotation-policy',
   cli: 'key rotation-status',
-  key: { ...present(), rotates: true },
+  key: { ...present(), rotates: 'ifPossible' },
   crossAccount: true,
   input: z.strictObject({ keyId: keyRef }),
   output: z.object({

@@ -22,7 +22,7 @@ export const listKeyRotations = operation({
   group: 'versions',
   rest: 'GET /v1/keys/{keyId}/rotations',
   cli: 'key rotations',
-  key: { ...present(), rotates: true },
+  key: { ...present(), rotates: 'ifPossible' },
   input: z.strictObject({
     keyId: keyRef,
     include: z
