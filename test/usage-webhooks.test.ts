@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -81,6 +81,8 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 test('an event is signed as Standard Webhooks has it, and sent again until it is taken, after a restart too', async (t) => {
+  const example = /```js\n([\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/events.md'), 'utf8'))?.[1]
+  const { isGenuine } = await import(`data:text/javascript,${encodeURIComponent(example ?? '')}`)
   const down = await startReceiver(t, (attempt) => (attempt < 3 ? 503 : 204))
   const first = await startSender(t, [down.url])
   const { keyId } = (await first.service.api('POST', '/v1/keys', {})).body.key
@@ -104,6 +106,9 @@ test('an event is signed as Standard Webhooks has it, and sent again until it is
     const signed = `${id}.${headers['webhook-timestamp']}.${body}`
     assert.equal(headers['webhook-signature'], `v1,${createHmac('sha256', secret).update(signed).digest('base64')}`)
     assert.ok(!body.includes('hidden'))
+    assert.equal(isGenuine(headers, body, secretText), true, 'as docs/events.md has it')
+    assert.equal(isGenuine(headers, `${body} `, secretText), false)
+    assert.equal(isGenuine(headers, body, secretText, Date.now() + 3_600_000), false)
   }
 })
 
