@@ -33,7 +33,9 @@ export function openTerminal(
     data: (value) => {
       if (terminal.field !== undefined) {
         const picked = pick(value, terminal.field)
-        stdout.write(`${typeof picked === 'string' ? picked : JSON.stringify(picked)}\n`)
+        const text = typeof picked === 'string' ? picked : JSON.stringify(picked)
+        // A text of whole lines, such as a CSV, is left as it is.
+        stdout.write(text?.endsWith('\n') ? text : `${text}\n`)
       } else stdout.write(render(value, terminal.format ?? 'table'))
     },
     say: (words) => {

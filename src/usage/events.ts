@@ -8,7 +8,8 @@ import { concernedKey, type KeyName, refusingKey } from './concerned-key.ts'
 import { cryptographic } from './uses.ts'
 
 export type Events = {
-  add(index: number, record: AuditRecord): void
+  /** Event by event, a step each. */
+  write(entries: readonly { readonly index: number; readonly record: AuditRecord }[]): Iterable<void>
   list(scope: Scope, query: EventQuery): readonly KeyEvent[]
   /** Of all accounts, in the order of the log, from a place in it on. */
   from(place: number, limit: number): readonly KeyEvent[]
@@ -29,23 +30,26 @@ export function eventsIn(database: DatabaseSync): Events {
   const next = database.prepare('select * from events where place >= ? order by place limit ?')
 
   return {
-    add(index, record) {
-      const seen = seenIn(record)
-      if (seen === undefined) return
-      const { type, key, details, once } = seen
-      keep.run(
-        index,
-        // Standard Webhooks joins id, time and body by full stops: an id has none.
-        `evt_${record.requestId.replaceAll('.', '_')}`,
-        type,
-        Date.parse(record.time),
-        key.account,
-        key.region,
-        key.keyId,
-        record.principal ?? null,
-        JSON.stringify(details),
-        once,
-      )
+    *write(entries) {
+      for (const { index, record } of entries) {
+        const seen = seenIn(record)
+        if (seen === undefined) continue
+        const { type, key, details, once } = seen
+        keep.run(
+          index,
+          // Standard Webhooks joins id, time and body by full stops: an id has none.
+          `evt_${record.requestId.replaceAll('.', '_')}`,
+          type,
+          Date.parse(record.time),
+          key.account,
+          key.region,
+          key.keyId,
+          record.principal ?? null,
+          JSON.stringify(details),
+          once,
+        )
+        yield
+      }
     },
     list({ account, region }, { type, keyId, before, limit }) {
       const where = ['account = ?', 'region = ?']

@@ -5,7 +5,8 @@ import { dayMs, formatInstant, type Instant } from '../domain/time.ts'
 import { concernedKey, type KeyName } from './concerned-key.ts'
 
 export type Fees = {
-  add(records: readonly AuditRecord[]): void
+  /** Each record and each row is a step. */
+  write(records: readonly AuditRecord[]): Iterable<void>
   report(...asked: Parameters<Usage['report']>): Awaited<ReturnType<Usage['report']>>
 }
 
@@ -80,15 +81,16 @@ export function feesIn(database: DatabaseSync): Fees {
   }
 
   return {
-    add(records) {
+    *write(records) {
       const sums = new Map<string, Requests>()
       for (const record of records) {
+        yield
         if (record.outcome === 'ok' && lifeOperations.has(record.operation)) follow(record)
         if (record.protocol === 'service') continue
         const key = concernedKey(record)
         if (key === undefined) continue
         const day = record.time.slice(0, 10)
-        const place = [...partsOf(key), day, record.operation].join()
+        const place = [...partsOf(key), day, record.operation].join('\n')
         const sum = sums.get(place) ?? { key, day, operation: record.operation, ok: 0, failed: 0 }
         if (record.outcome === 'ok') sum.ok++
         else sum.failed++
@@ -97,6 +99,7 @@ export function feesIn(database: DatabaseSync): Fees {
       for (const { key, day, operation, ok, failed } of sums.values()) {
         know.run(...partsOf(key))
         count.run(...partsOf(key), day, operation, ok, failed)
+        yield
       }
     },
     report({ account, region }, { from, to }, { after = '', limit }) {

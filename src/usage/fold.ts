@@ -10,8 +10,10 @@ import { feesIn } from './fees.ts'
 import { closeFoldFile, openFoldFile } from './schema.ts'
 import { usesIn } from './uses.ts'
 
-/** Records folded in one transaction, some milliseconds of work; then requests have their turn. */
-const chunk = 250
+/** Records folded in one transaction: the more, the more of them are about the same key, and are one row. */
+const chunk = 2000
+/** After so many records or rows, a millisecond or less, requests have their turn. */
+const slice = 100
 
 export type UsageFold = Usage & {
   /** How many records are folded. */
@@ -20,6 +22,8 @@ export type UsageFold = Usage & {
   eventsFrom(place: number, limit: number): readonly KeyEvent[]
   close(): void
 }
+
+type Entry = { readonly index: number; readonly record: AuditRecord }
 
 /** `file` is a path, or `:memory:`. */
 export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, now: () => Instant): UsageFold {
@@ -53,28 +57,47 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
   async function fold(): Promise<void> {
     await requireSameLog()
     while (next < log.size() && !closed) {
-      const to = Math.min(next + chunk, log.size())
-      const records: { readonly index: number; readonly record: AuditRecord }[] = []
-      for await (const entry of log.read(next, to)) records.push(entry)
-      const last = records.at(-1)
+      const entries = await readChunk()
+      const last = entries.at(-1)
       if (closed) return
       if (last === undefined)
         throw new Error(`The audit log has ${log.size()} records and does not show record ${next}.`)
-      const bare = records.map(({ record }) => record)
+      // The transaction stays open over many turns: nobody else writes here.
       database.exec('begin')
       try {
-        uses.add(bare)
-        fees.add(bare)
-        for (const { index, record } of records) events.add(index, record)
+        if (!(await written(entries))) return
         move.run(last.index + 1, last.record.requestId)
         database.exec('commit')
       } catch (error) {
-        database.exec('rollback')
+        if (!closed) database.exec('rollback')
         throw error
       }
       next = last.index + 1
-      await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  async function readChunk(): Promise<readonly Entry[]> {
+    const to = Math.min(next + chunk, log.size())
+    const entries: Entry[] = []
+    for (let from = next; from < to && !closed; from += slice) {
+      for await (const entry of log.read(from, Math.min(from + slice, to))) entries.push(entry)
+      await breath()
+    }
+    return entries
+  }
+
+  /** False where it was closed meanwhile. */
+  async function written(entries: readonly Entry[]): Promise<boolean> {
+    const records = entries.map(({ record }) => record)
+    let steps = 0
+    for (const writes of [uses.write(records), fees.write(records), events.write(entries)])
+      for (const _ of writes) {
+        steps++
+        if (steps % slice !== 0) continue
+        await breath()
+        if (closed) return false
+      }
+    return true
   }
 
   async function catchUp(): Promise<void> {
@@ -91,7 +114,8 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
   return {
     catchUp,
     folded: () => next,
-    eventsFrom: (place, limit) => events.from(place, limit),
+    // Those of a transaction under way may still be taken back.
+    eventsFrom: (place, limit) => events.from(place, limit).filter(({ index }) => index < next),
     async lastUse(key) {
       await catchUp()
       return uses.last(key)
@@ -114,7 +138,14 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
     },
     close() {
       closed = true
+      if (database.isTransaction) database.exec('rollback')
       closeFoldFile(database)
     },
   }
+}
+
+function breath(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }

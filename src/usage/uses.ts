@@ -49,8 +49,11 @@ type Sum = {
 }
 
 export type Uses = {
-  /** Adds up what a chunk of records says, and writes it: a busy key costs one row, not one for each request. */
-  add(records: readonly AuditRecord[]): void
+  /**
+   * Adds up what a chunk of records says, and writes it row by row; each record and each row is a step. A busy key costs one row, not one for each
+   * request.
+   */
+  write(records: readonly AuditRecord[]): Iterable<void>
   of(key: KeyName, now: Instant): readonly KeyUse[]
   last(key: KeyName): LastUse | undefined
   lastDecryptByVersion(key: KeyName): ReadonlyMap<string, Instant>
@@ -73,14 +76,17 @@ export function usesIn(database: DatabaseSync): Uses {
   let forgottenBefore = 0
 
   return {
-    add(records) {
+    *write(records) {
       const sums = new Map<string, Sum>()
       let latestDay = 0
-      for (const record of records)
+      for (const record of records) {
+        yield
         for (const one of usesOfRecord(record)) {
           latestDay = Math.max(latestDay, one.day)
           const { account, region, keyId } = one.key
-          const name = [account, region, keyId, one.day, one.principal, one.operation, one.alias, one.versionId].join()
+          const name = [account, region, keyId, one.day, one.principal, one.operation, one.alias, one.versionId].join(
+            '\n',
+          )
           const sum = sums.get(name)
           if (sum === undefined) sums.set(name, one)
           else {
@@ -91,10 +97,12 @@ export function usesIn(database: DatabaseSync): Uses {
             sum.lastOkAt = Math.max(sum.lastOkAt, one.lastOkAt)
           }
         }
+      }
       for (const { key, day, principal, operation, alias, versionId, ...sum } of sums.values()) {
         const { account, region, keyId } = key
         use.run(account, region, keyId, day, principal, operation, alias, versionId, ...valuesOf(sum))
         if (sum.ok > 0) lastUse.run(account, region, keyId, versionId, operation, principal, sum.lastOkAt)
+        yield
       }
       if (latestDay - rememberedDays > forgottenBefore) {
         forgottenBefore = latestDay - rememberedDays
