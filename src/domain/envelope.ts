@@ -70,7 +70,10 @@ export type EncryptionContext = Readonly<Record<string, string>>
 export function associatedData(header: Uint8Array, context: EncryptionContext | undefined): Uint8Array {
   const names = context === undefined ? [] : Object.keys(context)
   if (context === undefined || names.length === 0) return Buffer.concat([header, noPairs])
-  const pairs = names.map((name) => ({ name: Buffer.from(name, 'utf8'), value: Buffer.from(context[name] as string, 'utf8') }))
+  const pairs = names.map((name) => ({
+    name: Buffer.from(name, 'utf8'),
+    value: Buffer.from(context[name] as string, 'utf8'),
+  }))
   pairs.sort((left, right) => Buffer.compare(left.name, right.name))
   const parts: Uint8Array[] = [header, uint32(pairs.length)]
   for (const { name, value } of pairs) parts.push(uint32(name.length), name, uint32(value.length), value)

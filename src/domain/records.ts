@@ -1,5 +1,5 @@
-import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
 import type { Grant } from './grant.ts'
+import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
 import { dueAt } from './lifecycle.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
 import { partitionOf } from './scope.ts'
@@ -94,7 +94,9 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
     indexes: {
       token: (grant) => grant.tokenHash,
       retiring: (grant) =>
-        grant.retiringPrincipal === undefined ? undefined : `${grant.retiringPrincipal}/${grant.keyId}/${grant.grantId}`,
+        grant.retiringPrincipal === undefined
+          ? undefined
+          : `${grant.retiringPrincipal}/${grant.keyId}/${grant.grantId}`,
     },
   },
   tombstone: { partition: partitionOf, id: (tombstone) => tombstone.keyId, indexes: {} },
