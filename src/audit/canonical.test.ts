@@ -7,7 +7,11 @@ import type { AuditRecord } from '../domain/ports.ts'
 import { canonicalJson, entryText, mostEntryBytes } from './canonical.ts'
 
 /** Any text that has a UTF-8 form, control characters, quotes and emoji included. */
-const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.constantFrom('"', '\\', ' '))
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('"', '\\', ' ', 'C:\\udir'),
+)
 const json = fc.letrec<{ value: unknown; members: Record<string, unknown> }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },

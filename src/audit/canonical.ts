@@ -27,22 +27,30 @@ export function entryText(record: AuditRecord): string {
 
 /** Exactly the members of an audit record, whatever else the object carries. */
 function canonicalRecord(record: AuditRecord): string {
-  // In the order of RFC 8785, section 3.2.3; the first present member is found by cutting the leading comma.
-  let text = ''
-  if (record.account !== undefined) text += `,"account":${quote(record.account)}`
-  if (record.alias !== undefined) text += `,"alias":${quote(record.alias)}`
-  if (record.credentialId !== undefined) text += `,"credentialId":${quote(record.credentialId)}`
-  if (record.input !== undefined) text += `,"input":${canonicalJson(record.input)}`
-  if (record.keyId !== undefined) text += `,"keyId":${quote(record.keyId)}`
-  if (record.keyVersionId !== undefined) text += `,"keyVersionId":${quote(record.keyVersionId)}`
-  text += `,"operation":${quote(record.operation)},"outcome":${quote(record.outcome)}`
-  if (record.principal !== undefined) text += `,"principal":${quote(record.principal)}`
-  text += `,"protocol":${quote(record.protocol)}`
-  if (record.recovered !== undefined) text += `,"recovered":${record.recovered}`
-  if (record.region !== undefined) text += `,"region":${quote(record.region)}`
-  text += `,"requestId":${quote(record.requestId)}`
-  if (record.sourceAddress !== undefined) text += `,"sourceAddress":${quote(record.sourceAddress)}`
-  return `{${text.slice(1)},"time":${quote(record.time)}}`
+  // In the order of RFC 8785, section 3.2.3. JSON.stringify writes strings as the RFC wants them, and many at once far
+  // quicker than one by one.
+  const { account, alias, credentialId, input, keyId, keyVersionId, operation, outcome } = record
+  const { principal, protocol, recovered, region, requestId, sourceAddress, time } = record
+  const first = { account, alias, credentialId }
+  const last = {
+    keyId,
+    keyVersionId,
+    operation,
+    outcome,
+    principal,
+    protocol,
+    recovered,
+    region,
+    requestId,
+    sourceAddress,
+    time,
+  }
+  const before = JSON.stringify(first)
+  const after = JSON.stringify(last)
+  // The one exception is a lone surrogate. Its escape begins so; so does a backslash before these two letters.
+  if (before.includes('\\ud') || after.includes('\\ud')) return canonicalJson({ ...first, input, ...last })
+  const between = input === undefined ? '' : `"input":${canonicalJson(input)},`
+  return `${before.slice(0, -1)}${before === '{}' ? '' : ','}${between}${after.slice(1)}`
 }
 
 /**
