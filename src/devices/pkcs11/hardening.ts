@@ -41,5 +41,5 @@ export function openApart(modulePath: string): void {
     dlopen: { arguments: ['string', 'int32'], return: 'pointer' },
   } as const)
   if (functions.dlopen(modulePath, RTLD_NOW | RTLD_DEEPBIND) === 0n)
-    throw new Error(`the PKCS#11 module ${modulePath} cannot be loaded`)
+    throw new Error(`the module ${modulePath} cannot be loaded`)
 }
