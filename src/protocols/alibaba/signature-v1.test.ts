@@ -28,7 +28,10 @@ test('a captured request of the SDK 1.2.0, whose wire encoding is not that of th
 })
 
 test('whatever the parameters, V1 signs as the official SDK does', () => {
-  const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => text !== 'Signature')
+  // The SDK keeps parameters in an object, and signs none that is called __proto__.
+  const name = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+    .filter((text) => text !== 'Signature' && text !== '__proto__')
   fc.assert(
     fc.property(
       fc.dictionary(name, fc.string({ unit: 'grapheme', maxLength: 20 }), { noNullPrototype: true }),
