@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { doChores } from '../src/chores.ts'
-import { type Config, loadConfig } from '../src/config.ts'
+import { type Config, type Environment, loadConfig } from '../src/config.ts'
 import { systemRandom, type WorldClock } from '../src/machine.ts'
 import { newAccount } from '../src/operations/access/accounts.ts'
 import { type RunningService, startService } from '../src/serve.ts'
@@ -64,6 +64,8 @@ export type TestServiceOptions = {
   readonly data?: string
   readonly token?: string
   readonly config?: Partial<Config>
+  /** Of the process: what the module of an HSM reads from it. */
+  readonly environment?: Environment
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
@@ -81,7 +83,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   const world =
     on === 'memory'
       ? await openMemoryWorld(config, { clock, random: systemRandom() })
-      : await openWorld(config, { clock })
+      : await openWorld(config, { clock, environment: options.environment ?? {} })
   let credentials = { token: options.token ?? '', accessKeyId: '', secretAccessKey: '' }
   if ((await world.store.get('account', '*', testAccount)) === undefined) {
     const made = newAccount(world, testAccount, 'test', clock.now())

@@ -244,6 +244,8 @@ export type Device = {
     plaintext: Uint8Array,
   ): Promise<Uint8Array>
 
+  /** May material of this spec come wrapped so? What may not, `importMaterial` refuses too. */
+  unwraps(spec: KeySpec, wrappingKeySpec: WrappingKeySpec, algorithm: WrappingAlgorithm): boolean
   /** A key pair that others wrap key material under. The binding's spec is that of the key to import into. */
   generateWrappingKey(
     wrappingKeySpec: WrappingKeySpec,

@@ -169,8 +169,13 @@ export function pkcs11Device({
       return generatePlainKeyPair(spec)
     },
 
+    // Imported material is unwrapped by the token into a key of its own: whether that works is tried with AES_256.
+    unwraps: (spec, wrappingKeySpec, algorithm) =>
+      spec === 'AES_256' &&
+      capabilities.algorithms[wrappingKeySpec] !== undefined &&
+      capabilities.imports.includes(algorithm),
     async generateWrappingKey(wrappingKeySpec, binding) {
-      if (capabilities.imports.length === 0 || capabilities.algorithms[wrappingKeySpec] === undefined)
+      if (!capabilities.imports.some((algorithm) => device.unwraps('AES_256', wrappingKeySpec, algorithm)))
         throw problem('UnsupportedOperation', {
           message: `This hardware security module does not unwrap key material with ${wrappingKeySpec} keys.`,
           mend: 'Import into a key of protection level SOFTWARE, or choose an RSA wrapping key.',

@@ -20,7 +20,7 @@ import type { RootKeys } from './root-keys.ts'
 import { createSealing } from './sealing.ts'
 import { algorithmMismatch } from './signable.ts'
 import { sm4Algorithms } from './sm4.ts'
-import { unwrapMaterial } from './wrapping.ts'
+import { canWrap, unwrapMaterial } from './wrapping.ts'
 
 export type SoftwareDevice = Device & {
   /**
@@ -171,6 +171,7 @@ export function createSoftwareDevice({
       return encryptUnderPublicKey(pool, spec, publicKey, algorithm, plaintext)
     },
 
+    unwraps: canWrap,
     async generateWrappingKey(wrappingKeySpec, binding) {
       if (closed) throw problem('DeviceUnavailable')
       const { sealed, publicKey } = sealAndWipe(

@@ -3,7 +3,7 @@ import { problem } from '../../domain/errors.ts'
 import type { Key, KeyOrigin, KeyVersion, ProtectionLevel } from '../../domain/key.ts'
 import type { Change, World } from '../../domain/ports.ts'
 import type { Scope } from '../../domain/scope.ts'
-import { algorithmsOf, defaultUsage, type KeySpec, type KeyUsage, specs } from '../../domain/specs.ts'
+import { algorithmsOf, defaultUsage, type KeySpec, type KeyUsage, keySpecs, specs } from '../../domain/specs.ts'
 import { dayMs, type Instant } from '../../domain/time.ts'
 import { deviceOf } from '../material.ts'
 
@@ -94,12 +94,18 @@ function checkWish(world: World, wish: KeyWish, usage: KeyUsage): void {
       mend: 'Leave importApproval out, or set origin to EXTERNAL.',
     })
   if (wish.rotationPeriodDays !== undefined) requireRotatable({ ...wish, defaultFor: undefined })
-  if (!deviceOf(world, wish).supports(wish.spec, usage))
+  const device = deviceOf(world, wish)
+  if (!device.supports(wish.spec, usage)) {
+    const possible = keySpecs.filter((spec) => device.supports(spec, usage))
     throw problem('UnsupportedOperation', {
       member: 'keySpec',
       message: `The ${wish.protection} device cannot do ${wish.spec} for ${usage}.`,
-      mend: 'Choose another key spec, or another protection level.',
+      mend:
+        possible.length > 0
+          ? `Choose another protection level, or one of: ${possible.join(', ')}.`
+          : 'Choose another protection level.',
     })
+  }
 }
 
 /** Automatic rotation is for symmetric keys whose material the service draws (R39, R47). */

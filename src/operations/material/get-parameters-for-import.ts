@@ -55,6 +55,22 @@ export const getParametersForImport = operation({
         message: 'RSAES_PKCS1_V1_5 is not offered: it invites padding oracles.',
         mend: 'Use RSAES_OAEP_SHA_256.',
       })
+    const device = deviceOf(world, key)
+    if (!device.unwraps(key.spec, input.wrappingKeySpec, algorithm)) {
+      const possible = wrappingAlgorithm.options.filter(
+        (each) =>
+          device.unwraps(key.spec, input.wrappingKeySpec, each) &&
+          (each !== 'RSAES_PKCS1_V1_5' || differences.importsUnderPkcs1),
+      )
+      throw problem('UnsupportedOperation', {
+        member: 'wrappingAlgorithm',
+        message: `The ${key.protection} device does not import ${key.spec} keys wrapped with ${algorithm} under ${input.wrappingKeySpec}.`,
+        mend:
+          possible.length > 0
+            ? `Use one of: ${possible.join(', ')}.`
+            : 'Use another wrappingKeySpec, or import into a key of protection level SOFTWARE.',
+      })
+    }
     const wrappingKeyId = world.random.uuid()
     const binding: MaterialBinding = {
       account: key.account,
@@ -63,7 +79,7 @@ export const getParametersForImport = operation({
       versionId: wrappingKeyId,
       spec: key.spec,
     }
-    const { sealed, publicKey } = await deviceOf(world, key).generateWrappingKey(input.wrappingKeySpec, binding)
+    const { sealed, publicKey } = await device.generateWrappingKey(input.wrappingKeySpec, binding)
     const expiresAt = now + importTokenMs
     const record: WrappingKey = {
       ...binding,
