@@ -271,11 +271,12 @@ test('a fold of an older version, of another log, or that is damaged is made ane
     const usage = openUsage(file, log, () => service.clock.now())
     const counted = await usage.report(scope, all, { limit: 1000 })
     const told = await usage.events(scope, { limit: 1000 })
+    const refused = await usage.refusals(scope, { from: 0, limit: 1000 })
     usage.close()
-    return { counted, told }
+    return { counted, told, refused }
   }
   const first = await whole()
-  assert.ok(first.counted.keys.length > 5 && first.told.length > 5)
+  assert.ok(first.counted.keys.length > 5 && first.told.length > 5 && first.refused.total > 0)
   assert.deepEqual(await whole(), first, 'closed and opened again')
 
   const old = new DatabaseSync(file)

@@ -71,6 +71,19 @@ export function dueAt(key: Key): Instant | undefined {
   }
 }
 
+export type Upcoming = { readonly type: 'rotation' | 'materialExpiry' | 'deletion'; readonly at: Instant }
+
+/** What will happen to a key by itself as it stands now, the earliest first: of its rotations only the next one. */
+export function upcomingOf(key: Key): readonly Upcoming[] {
+  const { state, rotation, materialExpiresAt } = key
+  if (state.is === 'Deleted') return []
+  const upcoming: Upcoming[] = []
+  if (state.is === 'PendingDeletion') upcoming.push({ type: 'deletion', at: state.deleteAt })
+  if (materialExpiresAt !== undefined) upcoming.push({ type: 'materialExpiry', at: materialExpiresAt })
+  if (state.is === 'Enabled' && rotation?.enabled) upcoming.push({ type: 'rotation', at: rotation.nextAt })
+  return upcoming.sort((left, right) => left.at - right.at)
+}
+
 const refusals: Record<
   Exclude<KeyStateName, 'Enabled' | 'Deleted'>,
   'KeyDisabled' | 'KeyPendingDeletion' | 'KeyPendingImport'

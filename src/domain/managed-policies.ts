@@ -67,11 +67,14 @@ const manageKeys = [
   'EnableKey',
   'EnableKeyRotation',
   'GetKeyUsage',
+  'GetOverview',
   'GetParametersForImport',
   'GetUsageReport',
   'ImportKeyMaterial',
   'ListEvents',
+  'ListImportRequests',
   'PutKeyPolicy',
+  'RejectImport',
   'ReplicateKey',
   'RetireGrant',
   'RevokeGrant',
@@ -88,7 +91,7 @@ const manageKeys = [
 ]
 
 /** Not all of Get*: GetParametersForImport makes something. Nothing that begins with the other words ever may. */
-const readEverything = ['Describe*', 'List*', 'GetAudit*', 'GetKeyUsage', 'GetPolicy', 'GetUsageReport']
+const readEverything = ['Describe*', 'List*', 'GetAudit*', 'GetKeyUsage', 'GetOverview', 'GetPolicy', 'GetUsageReport']
 
 function managed(name: string, description: string, operations: readonly string[]): readonly [string, ManagedPolicy] {
   const document = JSON.stringify(

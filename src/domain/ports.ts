@@ -56,6 +56,8 @@ export type ListQuery = {
   readonly reverse?: boolean
 }
 
+export type CountQuery = { readonly index: string; readonly prefix: string }
+
 /**
  * Linearizable. A record that comes out is frozen, and the same object until it changes (so that a WeakMap keyed by it
  * is a cache by revision).
@@ -67,7 +69,8 @@ export type Store = {
   list<C extends Collection>(collection: C, query: ListQuery): Promise<Page<Collections[C]>>
   /** Records of all partitions with `due` at or before the instant, the earliest first. */
   due<C extends Collection>(collection: C, before: Instant, limit: number): Promise<readonly Collections[C][]>
-  count(collection: Collection, partition: string): Promise<number>
+  /** How many records there are; with `within`, how many whose value in that index begins with the prefix. */
+  count(collection: Collection, partition: string, within?: CountQuery): Promise<number>
   /**
    * All changes, or none; on disk once resolved. A Problem `Conflict` where a revision does not follow, whatever else is
    * in the batch. With a record, the record is kept in the same transaction until `settled` names it: so that a change
@@ -306,6 +309,19 @@ export type KeyReport = {
   }[]
 }
 
+/** Calls that were refused for want of a right, or because of the state of a key: by hour, since they may be many. */
+export type Refusals = {
+  readonly hour: Instant
+  readonly principal: string
+  readonly operation: string
+  /** The code of the Problem. */
+  readonly outcome: string
+  readonly count: number
+  readonly lastAt: Instant
+  /** Place of the last one in the audit log. */
+  readonly lastIndex: number
+}
+
 export type EventQuery = {
   readonly type?: EventType | undefined
   readonly keyId?: string | undefined
@@ -337,6 +353,11 @@ export type Usage = {
   ): Promise<{ readonly keys: readonly KeyReport[]; readonly next?: string }>
   /** The newest first. */
   events(scope: Scope, query: EventQuery): Promise<readonly KeyEvent[]>
+  /** Refused calls of the last eight days, from a time on (of a whole hour): the latest lines first, at most `limit`. */
+  refusals(
+    scope: Scope,
+    query: { readonly from: Instant; readonly limit: number },
+  ): Promise<{ readonly total: number; readonly lines: readonly Refusals[] }>
   /** Folds what has come since. Every answer does it first; done in the background it keeps answers quick. */
   catchUp(): Promise<void>
 }

@@ -1,6 +1,6 @@
 import type { Grant } from './grant.ts'
 import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
-import { dueAt } from './lifecycle.ts'
+import { dueAt, upcomingOf } from './lifecycle.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
 import { partitionOf } from './scope.ts'
 import type { Instant } from './time.ts'
@@ -46,6 +46,12 @@ function sortable(value: number, digits: number): string {
   return value.toString().padStart(digits, '0')
 }
 
+/** When the next thing happens to the key by itself: what a calendar is read off. */
+function firstUpcoming(key: Key): string | undefined {
+  const [first] = upcomingOf(key)
+  return first === undefined ? undefined : sortable(first.at, 13)
+}
+
 export const installation = '*'
 
 export const collections: { readonly [C in Collection]: CollectionFacts<Collections[C]> } = {
@@ -63,7 +69,11 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
   key: {
     partition: partitionOf,
     id: (key) => key.keyId,
-    indexes: { created: (key) => sortable(key.createdAt, 13) },
+    indexes: {
+      created: (key) => sortable(key.createdAt, 13),
+      state: (key) => key.state.is,
+      upcoming: (key) => firstUpcoming(key),
+    },
     due: dueAt,
   },
   version: {

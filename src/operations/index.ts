@@ -42,9 +42,11 @@ import { updatePrimaryRegion } from './keys/update-primary-region.ts'
 import { deleteKeyMaterial } from './material/delete-key-material.ts'
 import { getParametersForImport } from './material/get-parameters-for-import.ts'
 import { approveImport, importKeyMaterial } from './material/import-key-material.ts'
+import { listImportRequests, rejectImport } from './material/import-requests.ts'
 import type { AnyOperation } from './operation.ts'
 import { getKeyLastUsage } from './usage/get-key-last-usage.ts'
 import { getKeyUsage } from './usage/get-key-usage.ts'
+import { getOverview } from './usage/get-overview.ts'
 import { getUsageReport } from './usage/get-usage-report.ts'
 import { listEvents } from './usage/list-events.ts'
 import { createKeyVersion } from './versions/create-key-version.ts'
@@ -113,11 +115,14 @@ export const operations: readonly AnyOperation[] = [
   retireGrant,
   revokeGrant,
   getKeyUsage,
+  getOverview,
   getUsageReport,
   listEvents,
   getParametersForImport,
   importKeyMaterial,
   approveImport,
+  rejectImport,
+  listImportRequests,
   deleteKeyMaterial,
   getCallerIdentity,
   createPrincipal,

@@ -7,10 +7,11 @@ import { algorithmsOf, type KeySpec, type KeyUsage, keySpecs, keyUsages } from '
 import { formatInstant, type Instant } from '../domain/time.ts'
 
 export type Kind = 'bytes' | 'instant'
-const kinds = new WeakMap<z.core.$ZodType, Kind>()
+/** By what a schema is made of, which `describe` and `meta` hand on to the copy they make. */
+const kinds = new WeakMap<z.core.$ZodTypeDef, Kind>()
 
 export function kindOf(schema: z.core.$ZodType): Kind | undefined {
-  return kinds.get(schema)
+  return kinds.get(schema._zod.def)
 }
 
 /** Strict base64 (RFC 4648, section 4): padded, no spaces, no URL-safe letters. Undefined where it is anything else. */
@@ -61,7 +62,7 @@ export function bytes(limits: { readonly min: number; readonly max: number }) {
       encode: encodeBase64,
     },
   )
-  kinds.set(schema, 'bytes')
+  kinds.set(schema._zod.def, 'bytes')
   return schema
 }
 
@@ -71,7 +72,7 @@ export function instant() {
     decode: (text): Instant => Date.parse(text),
     encode: (at) => formatInstant(at),
   })
-  kinds.set(schema, 'instant')
+  kinds.set(schema._zod.def, 'instant')
   return schema
 }
 

@@ -95,7 +95,7 @@ export function cachedStore(
       const before = commits
       return sameObjects(collection, await store.due(collection, instant, limit), before)
     },
-    count: (collection, partition) => store.count(collection, partition),
+    count: (collection, partition, within) => store.count(collection, partition, within),
     async commit(changes: readonly Change[], record) {
       const places = changes.map((change) => placeOf(nameOf(facts, change)))
       commits++

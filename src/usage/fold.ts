@@ -7,6 +7,7 @@ import type { AuditLog, AuditRecord, Usage } from '../domain/ports.ts'
 import type { Instant } from '../domain/time.ts'
 import { eventsIn } from './events.ts'
 import { feesIn } from './fees.ts'
+import { refusalsIn } from './refusals.ts'
 import { closeFoldFile, openFoldFile } from './schema.ts'
 import { usesIn } from './uses.ts'
 
@@ -31,6 +32,7 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
   const uses = usesIn(database)
   const fees = feesIn(database)
   const events = eventsIn(database)
+  const refusals = refusalsIn(database)
   const move = database.prepare('insert or replace into position values (1, ?, ?)')
   const position = database.prepare('select next, last_request from position').get() as
     | { next: number; last_request: string }
@@ -48,7 +50,7 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
     for await (const { record } of log.read(next - 1, next)) same = record.requestId === unproven
     if (!same) {
       database.exec(`begin; delete from uses; delete from last_uses; delete from requests; delete from keys;
-        delete from intervals; delete from events; delete from position; commit`)
+        delete from intervals; delete from events; delete from refusals; delete from position; commit`)
       next = 0
     }
     unproven = undefined
@@ -90,7 +92,7 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
   async function written(entries: readonly Entry[]): Promise<boolean> {
     const records = entries.map(({ record }) => record)
     let steps = 0
-    for (const writes of [uses.write(records), fees.write(records), events.write(entries)])
+    for (const writes of [uses.write(records), fees.write(records), events.write(entries), refusals.write(entries)])
       for (const _ of writes) {
         steps++
         if (steps % slice !== 0) continue
@@ -135,6 +137,10 @@ export function openUsage(file: string, log: Pick<AuditLog, 'read' | 'size'>, no
     async events(scope, query) {
       await catchUp()
       return events.list(scope, query)
+    },
+    async refusals(...asked) {
+      await catchUp()
+      return refusals.list(...asked)
     },
     close() {
       closed = true

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Raise it with every change to the tables, or to what is counted in them. */
-export const schemaVersion = 2
+export const schemaVersion = 3
 
 const tables = `
   create table position (one integer primary key check (one = 1), next integer not null, last_request text not null)
@@ -32,6 +32,12 @@ const tables = `
   create table events (
     place integer primary key, event_id text not null, type text not null, at integer not null, account text not null,
     region text not null, key_id text not null, principal text, details text not null, once text not null unique) strict;
+  create table refusals (
+    account text not null, region text not null, hour integer not null, principal text not null,
+    operation text not null, outcome text not null, count integer not null, last_at integer not null,
+    last_place integer not null,
+    primary key (account, region, hour, principal, operation, outcome)) strict, without rowid;
+  create index refusals_by_hour on refusals (hour);
   create index events_of_account on events (account, region, place);
   create index events_of_key on events (account, region, key_id, place);
 `

@@ -419,6 +419,22 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest |
       await Promise.all([writing, reading])
     })
 
+    fact('records are counted by what their index begins with', async (store) => {
+      await store.commit([
+        put('key', key('k1')),
+        put('key', key('k2')),
+        put('key', dyingKey('k3', 5)),
+        put('key', key('k4', { region: 'elsewhere' })),
+      ])
+      const inState = (prefix: string) => store.count('key', partition, { index: 'state', prefix })
+      assert.deepEqual(
+        await Promise.all(['Enabled', 'PendingDeletion', 'Pending', 'Disabled', ''].map(inState)),
+        [2, 1, 1, 0, 3],
+      )
+      await store.commit([put('key', key('k1', { revision: 2, state: { is: 'Disabled' } }))])
+      assert.deepEqual(await Promise.all(['Enabled', 'Disabled'].map(inState)), [1, 1])
+    })
+
     fact('many commits at once all arrive, whoever among them conflicts', async (store) => {
       const outcomes = await Promise.allSettled(
         Array.from({ length: 200 }, (_, at) =>

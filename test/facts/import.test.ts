@@ -268,6 +268,25 @@ test('dual control: an import waits for a second principal', async () => {
   assert.equal(await stateOf(keyId), 'Enabled')
 })
 
+test('dual control: whoever may sees what waits, and refuses it', async () => {
+  const keyId = await external({ importApproval: true })
+  const waiting = async () =>
+    (await api('GET', '/v1/import-requests')).body.importRequests.filter((one: Json) => one.keyId === keyId)
+  assert.deepEqual(await waiting(), [])
+  await importInto(keyId, randomBytes(32))
+  const [request] = await waiting()
+  assert.match(request.requestedBy, /:user\/admin$/)
+  assert.equal(JSON.stringify(request).includes('importToken'), false)
+  assert.equal((await api('POST', `/v1/keys/${keyId}/reject-import`)).status, 200)
+  assert.deepEqual(await waiting(), [])
+  assert.equal((await api('POST', `/v1/keys/${keyId}/reject-import`)).body.code, 'ResourceNotFound')
+  assert.equal((await api('POST', `/v1/keys/${keyId}/approve-import`)).body.code, 'ResourceNotFound')
+  assert.equal(await stateOf(keyId), 'PendingImport')
+  await importInto(keyId, randomBytes(32))
+  service.clock.advance(days(1))
+  assert.deepEqual(await waiting(), [], 'a request ends with its token')
+})
+
 test('nothing of the material is in the database, its log, or the audit log', async () => {
   const keyId = await external()
   const material = randomBytes(32)

@@ -61,9 +61,9 @@ export function memoryStore(facts: FactsOfAll = factsOfAll): StoreEngine {
       requireOpen()
       return tables[collection].due(before, limit)
     },
-    async count(collection, partition) {
+    async count(collection, partition, within) {
       requireOpen()
-      return tables[collection].count(partition)
+      return tables[collection].count(partition, within)
     },
     async commit(changes, record) {
       requireOpen()

@@ -1,4 +1,4 @@
-import type { ListQuery, Page } from '../../domain/ports.ts'
+import type { CountQuery, ListQuery, Page } from '../../domain/ports.ts'
 import type { Instant } from '../../domain/time.ts'
 import { pageOf, readQuery } from '../position.ts'
 import type { AnyRecord, Facts, Row } from '../rows.ts'
@@ -13,7 +13,7 @@ export type Table<T extends AnyRecord> = {
   delete(partition: string, id: string): void
   list(query: ListQuery): Page<T>
   due(before: Instant, limit: number): readonly T[]
-  count(partition: string): number
+  count(partition: string, within?: CountQuery): number
   scan(after: { readonly partition: string; readonly id: string } | undefined, limit: number): readonly T[]
 }
 
@@ -91,7 +91,13 @@ export function memoryTable<T extends AnyRecord>(facts: Facts): Table<T> {
       dueOrder.entries
         .slice(0, Math.min(limit, dueOrder.placeOf({ due: before + 1, partition: '', id: '' })))
         .map(recordIn<T>),
-    count: (partition) => partitions.get(partition)?.byId.size ?? 0,
+    count: (partition, within) => {
+      if (within === undefined) return partitions.get(partition)?.byId.size ?? 0
+      const order = partitions.get(partition)?.orders.get(within.index)
+      if (order === undefined) return 0
+      const first = order.placeOf({ value: within.prefix, id: '' })
+      return endOfPrefix(order, within.prefix, first) - first
+    },
     scan: (after, limit) => {
       const found: T[] = []
       for (const name of [...partitions.keys()].sort(byUnits)) {

@@ -1,4 +1,4 @@
-import type { AuditRecord, ListQuery, Page } from '../../domain/ports.ts'
+import type { AuditRecord, CountQuery, ListQuery, Page } from '../../domain/ports.ts'
 import type { Collection, Collections } from '../../domain/records.ts'
 import type { Instant } from '../../domain/time.ts'
 import { pageOf, readQuery } from '../position.ts'
@@ -11,7 +11,7 @@ export type Reader = {
   get<C extends Collection>(collection: C, partition: string, id: string): Promise<Collections[C] | undefined>
   list<C extends Collection>(collection: C, query: ListQuery): Promise<Page<Collections[C]>>
   due<C extends Collection>(collection: C, before: Instant, limit: number): Promise<readonly Collections[C][]>
-  count(collection: Collection, partition: string): Promise<number>
+  count(collection: Collection, partition: string, within?: CountQuery): Promise<number>
   scan<C extends Collection>(
     collection: C,
     after: { readonly partition: string; readonly id: string } | undefined,
@@ -70,9 +70,16 @@ export function readerOn(
     },
     due: (collection, before, limit) =>
       records(collection, 'WHERE due <= $1::bigint ORDER BY due, partition, id LIMIT $2::bigint', [before, limit]),
-    count: async (collection, partition) => {
-      const statement = `SELECT count(*) AS records FROM ${tables.records(collection)} WHERE partition = $1`
-      return Number((await query(statement, [sortableText(partition)]))[0]?.records)
+    count: async (collection, partition, within) => {
+      let statement = `SELECT count(*) AS records FROM ${tables.records(collection)} WHERE partition = $1`
+      const values = [sortableText(partition)]
+      if (within !== undefined) {
+        const column = columnOf(within.index)
+        const prefix = sortableText(within.prefix)
+        statement += ` AND ${column} IS NOT NULL AND ${column} >= $2 AND ${column} < $3`
+        values.push(prefix, endOfPrefix(prefix))
+      }
+      return Number((await query(statement, values))[0]?.records)
     },
     scan: (collection, after, limit) =>
       after === undefined

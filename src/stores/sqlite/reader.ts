@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { AuditRecord, ListQuery, Page } from '../../domain/ports.ts'
+import type { AuditRecord, CountQuery, ListQuery, Page } from '../../domain/ports.ts'
 import type { Collection, Collections } from '../../domain/records.ts'
 import type { Instant } from '../../domain/time.ts'
 import { pageOf, readQuery } from '../position.ts'
@@ -12,7 +12,7 @@ export type Reader = {
   get<C extends Collection>(collection: C, partition: string, id: string): Collections[C] | undefined
   list<C extends Collection>(collection: C, query: ListQuery): Page<Collections[C]>
   due<C extends Collection>(collection: C, before: Instant, limit: number): readonly Collections[C][]
-  count(collection: Collection, partition: string): number
+  count(collection: Collection, partition: string, within?: CountQuery): number
   scan<C extends Collection>(
     collection: C,
     after: { readonly partition: string; readonly id: string } | undefined,
@@ -82,7 +82,19 @@ export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
       texts(`${selectText(collection)} WHERE r.due <= ? ORDER BY r.due, r.partition, r.id LIMIT ?`, before, limit).map(
         recordOf<typeof collection>,
       ),
-    count: (collection, partition) => Number(countRead.get(collection, sortableText(partition))?.records ?? 0),
+    count: (collection, partition, within) => {
+      if (within === undefined) return Number(countRead.get(collection, sortableText(partition))?.records ?? 0)
+      const column = columnOf(within.index)
+      const prefix = sortableText(within.prefix)
+      const [found = '0'] = texts(
+        `SELECT count(*) FROM ${tableOf(collection)}
+        WHERE partition = ? AND ${column} IS NOT NULL AND ${column} >= ? AND ${column} < ?`,
+        sortableText(partition),
+        prefix,
+        endOfPrefix(prefix),
+      )
+      return Number(found)
+    },
     scan: (collection, after, limit) => {
       const from = after === undefined ? '' : 'WHERE (r.partition, r.id) > (?, ?)'
       const values = after === undefined ? [] : [sortableText(after.partition), sortableText(after.id)]

@@ -135,7 +135,7 @@ function storeOn(
     get: (collection, partition, id) => read(() => reader.get(collection, partition, id)),
     list: (collection, query) => read(() => reader.list(collection, query)),
     due: (collection, before, limit) => read(() => reader.due(collection, before, limit)),
-    count: (collection, partition) => read(() => reader.count(collection, partition)),
+    count: (collection, partition, within) => read(() => reader.count(collection, partition, within)),
     scan: (collection, after, limit) => read(() => reader.scan(collection, after, limit)),
     async commit(changes: readonly Change[], record?: AuditRecord) {
       const steps = changes.map((change) =>
