@@ -4,7 +4,7 @@
  */
 import { Problem } from './domain/errors.ts'
 import type { Key } from './domain/key.ts'
-import { expiryWarningDue, rotationDue, stateAt } from './domain/lifecycle.ts'
+import { deleteAtOf, expiryWarningDue, rotationDue, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, Change, World } from './domain/ports.ts'
 import { type Collection, installation, type Setting } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
@@ -137,7 +137,7 @@ async function warnOfExpiry(world: World, key: Key, days: number, now: Instant):
  */
 export async function eraseKey(world: World, key: Key, now: Instant, operation = 'DeleteKey'): Promise<boolean> {
   const partition = partitionOf(key)
-  const deletedAt = key.state.is === 'PendingDeletion' ? key.state.deleteAt : now
+  const deletedAt = deleteAtOf(key.state) ?? now
   let current = key
   if (key.state.is !== 'Deleted') {
     current = nextKey(key, { state: { is: 'Deleted', deletedAt } })
@@ -156,9 +156,7 @@ export async function eraseKey(world: World, key: Key, now: Instant, operation =
               },
             ] as const)
           : []),
-        ...(await otherCopies(world, key, now)).map((copy) =>
-          changed(copy, { multiRegion: without(copy, key.region) }),
-        ),
+        ...(await otherCopies(world, key, now)).map((copy) => changed(copy, withoutCopy(copy, key.region, deletedAt))),
       ],
       now,
       { deletedAt: formatInstant(deletedAt) },
@@ -255,7 +253,14 @@ export function rounds(work: () => Promise<unknown>, everyMs: number, onFailure:
   }
 }
 
-/** Where the copies of a multi-Region key are once the one in this region is gone. */
-function without({ multiRegion }: Key, gone: string): Key['multiRegion'] {
-  return multiRegion && { ...multiRegion, regions: multiRegion.regions.filter((region) => region !== gone) }
+/** What is true of a copy of a multi-Region key once the one in this region is gone. */
+function withoutCopy(
+  { multiRegion, state }: Key,
+  gone: string,
+  goneAt: Instant,
+): Partial<Pick<Key, 'multiRegion' | 'state'>> {
+  if (multiRegion === undefined) return {}
+  const regions = multiRegion.regions.filter((region) => region !== gone)
+  const isLast = regions.length === 1 && state.is === 'PendingReplicaDeletion' && state.copiesGoneAt === undefined
+  return { multiRegion: { ...multiRegion, regions }, ...(isLast ? { state: { ...state, copiesGoneAt: goneAt } } : {}) }
 }

@@ -6,12 +6,14 @@
  */
 import { eraseKey, noteProgress, onRecord } from './chores.ts'
 import type { Key, KeyState } from './domain/key.ts'
-import { stateAt } from './domain/lifecycle.ts'
+import { isToBeDeleted, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
 import { choreSettings } from './domain/setting-names.ts'
-import { changed } from './operations/keys/changed.ts'
+import { dayMs } from './domain/time.ts'
+import { changed, nextKey } from './operations/keys/changed.ts'
+import { otherCopies, primaryFollows } from './operations/keys/copies.ts'
 import { withoutMaterial } from './operations/material/delete-key-material.ts'
 
 /** Of these the last one of a key says what holds of its deletion. */
@@ -70,23 +72,32 @@ async function redoDeletion(world: World, key: Key, record: AuditRecord): Promis
   if (!isNews(key, record)) return false
   const state = stateSaidBy(key, record, stateAt(key, now))
   if (state === undefined || JSON.stringify(state) === JSON.stringify(key.state)) return false
-  await onRecord(world, `Redo${record.operation}`, key, [changed(key, { state })], now, { of: record.requestId })
+  const copies = await otherCopies(world, key, now)
+  const changes = [changed(key, { state }), ...primaryFollows(copies, nextKey(key, { state }))]
+  await onRecord(world, `Redo${record.operation}`, key, changes, now, { of: record.requestId })
   return true
 }
 
 function stateSaidBy(key: Key, { operation, input }: AuditRecord, current: KeyState): KeyState | undefined {
   if (operation === 'CancelKeyDeletion') {
-    if (key.state.is !== 'PendingDeletion') return undefined
+    if (!isToBeDeleted(key.state)) return undefined
     // In the backup its time may be over, but its owner called the deletion off: it lives.
     const hasMaterial = key.currentVersionId !== undefined && key.state.from !== 'PendingImport'
     return { is: !hasMaterial ? 'PendingImport' : input?.keyState === 'Disabled' ? 'Disabled' : 'Enabled' }
   }
+  // In the backup the time of an earlier deletion may be over, but it was called off and scheduled anew.
+  const before = isToBeDeleted(key.state) ? key.state.from : current.is
+  if (before === 'Deleted' || before === 'PendingDeletion' || before === 'PendingReplicaDeletion') return undefined
   const deleteAt = Date.parse(String(input?.deleteAt))
-  if (Number.isNaN(deleteAt)) return undefined
-  if (key.state.is === 'PendingDeletion') return { ...key.state, deleteAt }
-  return current.is === 'Deleted' || current.is === 'PendingDeletion'
-    ? undefined
-    : { is: 'PendingDeletion', deleteAt, from: current.is }
+  const windowDays = Number(input?.pendingWindowInDays)
+  if (input?.keyState === 'PendingReplicaDeletion')
+    return {
+      is: 'PendingReplicaDeletion',
+      windowDays,
+      from: before,
+      ...(Number.isNaN(deleteAt) ? {} : { copiesGoneAt: deleteAt - windowDays * dayMs }),
+    }
+  return Number.isNaN(deleteAt) ? undefined : { is: 'PendingDeletion', deleteAt, from: before }
 }
 
 async function redoMaterialDeletion(world: World, key: Key, record: AuditRecord): Promise<boolean> {

@@ -19,6 +19,14 @@ export type KeyState =
       readonly deleteAt: Instant
       readonly from: 'Enabled' | 'Disabled' | 'PendingImport'
     }
+  | {
+      /** The primary of a multi-Region key goes last: its own time begins when the last copy is gone. */
+      readonly is: 'PendingReplicaDeletion'
+      /** When that will be; absent while a copy is there to stay. */
+      readonly copiesGoneAt?: Instant
+      readonly windowDays: number
+      readonly from: 'Enabled' | 'Disabled' | 'PendingImport'
+    }
   | { readonly is: 'Deleted'; readonly deletedAt: Instant }
 
 export type KeyStateName = KeyState['is']

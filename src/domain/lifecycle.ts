@@ -7,13 +7,32 @@ import { dayMs, type Instant } from './time.ts'
  * not any chore has run (reading 15).
  */
 export function stateAt(key: Key, now: Instant): KeyState {
-  if (key.state.is === 'PendingDeletion') {
-    if (now >= key.state.deleteAt) return { is: 'Deleted', deletedAt: key.state.deleteAt }
-    return key.state
-  }
-  if (key.state.is === 'Deleted') return key.state
+  const state = withoutCopies(key.state, now)
+  if (state.is === 'PendingDeletion')
+    return now >= state.deleteAt ? { is: 'Deleted', deletedAt: state.deleteAt } : state
+  if (state.is === 'Deleted' || state.is === 'PendingReplicaDeletion') return state
   if (key.materialExpiresAt !== undefined && now >= key.materialExpiresAt) return { is: 'PendingImport' }
   return key.state
+}
+
+/** Once the last copy is gone, the primary that waited for it is pending deletion like any other key. */
+function withoutCopies(state: KeyState, now: Instant): KeyState {
+  if (state.is !== 'PendingReplicaDeletion' || state.copiesGoneAt === undefined || now < state.copiesGoneAt)
+    return state
+  return { is: 'PendingDeletion', deleteAt: state.copiesGoneAt + state.windowDays * dayMs, from: state.from }
+}
+
+/** When the key is gone for good, as far as it is settled. */
+export function deleteAtOf(state: KeyState): Instant | undefined {
+  if (state.is === 'PendingDeletion') return state.deleteAt
+  return state.is === 'PendingReplicaDeletion' && state.copiesGoneAt !== undefined
+    ? state.copiesGoneAt + state.windowDays * dayMs
+    : undefined
+}
+
+/** Its deletion is scheduled, and can still be cancelled. */
+export function isToBeDeleted(state: KeyState): state is Extract<KeyState, { readonly from: unknown }> {
+  return state.is === 'PendingDeletion' || state.is === 'PendingReplicaDeletion'
 }
 
 /** Is a new version due? Only while the key is enabled: rotation is suspended otherwise, and caught up later. */
@@ -33,7 +52,7 @@ const expiryWarnings = [7, 1]
 /** Warnings of this expiry that are still to be given. A new expiry has all its warnings before it. */
 function warningsLeft(key: Key): readonly number[] {
   const { expiryWarned, materialExpiresAt } = key
-  if (materialExpiresAt === undefined || key.state.is === 'PendingDeletion') return []
+  if (materialExpiresAt === undefined || isToBeDeleted(key.state)) return []
   return expiryWarned?.expiresAt === materialExpiresAt
     ? expiryWarnings.filter((days) => days < expiryWarned.days)
     : expiryWarnings
@@ -58,9 +77,8 @@ function expiryStepAt(key: Key): Instant | undefined {
 export function dueAt(key: Key): Instant | undefined {
   switch (key.state.is) {
     case 'PendingDeletion':
-      return key.materialExpiresAt === undefined
-        ? key.state.deleteAt
-        : Math.min(key.state.deleteAt, key.materialExpiresAt)
+    case 'PendingReplicaDeletion':
+      return earliest(deleteAtOf(key.state), key.materialExpiresAt)
     case 'Deleted':
       return key.state.deletedAt
     case 'Enabled':
@@ -78,20 +96,32 @@ export function upcomingOf(key: Key): readonly Upcoming[] {
   const { state, rotation, materialExpiresAt } = key
   if (state.is === 'Deleted') return []
   const upcoming: Upcoming[] = []
-  if (state.is === 'PendingDeletion') upcoming.push({ type: 'deletion', at: state.deleteAt })
+  const deleteAt = deleteAtOf(state)
+  if (deleteAt !== undefined) upcoming.push({ type: 'deletion', at: deleteAt })
   if (materialExpiresAt !== undefined) upcoming.push({ type: 'materialExpiry', at: materialExpiresAt })
   if (state.is === 'Enabled' && rotation?.enabled) upcoming.push({ type: 'rotation', at: rotation.nextAt })
   return upcoming.sort((left, right) => left.at - right.at)
 }
 
+function earliest(...instants: readonly (Instant | undefined)[]): Instant | undefined {
+  const known = instants.filter((instant) => instant !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
+
 const refusals: Record<
   Exclude<KeyStateName, 'Enabled' | 'Deleted'>,
   'KeyDisabled' | 'KeyPendingDeletion' | 'KeyPendingImport'
-> = { Disabled: 'KeyDisabled', PendingDeletion: 'KeyPendingDeletion', PendingImport: 'KeyPendingImport' }
+> = {
+  Disabled: 'KeyDisabled',
+  PendingDeletion: 'KeyPendingDeletion',
+  PendingReplicaDeletion: 'KeyPendingDeletion',
+  PendingImport: 'KeyPendingImport',
+}
 
 const mends: Record<keyof typeof refusals, string> = {
   Disabled: 'Enable the key first.',
   PendingDeletion: 'Cancel the deletion of the key first.',
+  PendingReplicaDeletion: 'Cancel the deletion of the key first.',
   PendingImport: 'Import the key material first.',
 }
 

@@ -50,7 +50,7 @@ export function inState<Input extends WithKey>(
     check: (key, now) => {
       const { is } = stateAt(key, now)
       if (allowed.includes(is)) return
-      if (is === 'PendingDeletion')
+      if (is === 'PendingDeletion' || is === 'PendingReplicaDeletion')
         throw problem('KeyPendingDeletion', {
           mend: 'Cancel the deletion first.',
           facts: { keyId: key.keyId, state: is },

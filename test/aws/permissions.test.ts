@@ -176,6 +176,41 @@ test('conditions see what is asked for: key spec, algorithm, tags, address, tran
   }
 })
 
+test('tags at the birth of a key need the right to tag, and conditions see them', async () => {
+  const Tags = [{ TagKey: 'team', TagValue: 'red' }]
+  const create = { Effect: 'Allow', Action: 'kms:CreateKey', Resource: '*' }
+  const untagged = await withPolicy(create)
+  await untagged.send(new kms.CreateKeyCommand({}))
+  await denied(untagged.send(new kms.CreateKeyCommand({ Tags })))
+  const tags = { Effect: 'Allow', Action: 'kms:TagResource', Resource: `arn:aws:kms:*:${testAccount}:key/*` }
+  await (await withPolicy(create, tags)).send(new kms.CreateKeyCommand({ Tags }))
+  // The pattern of AWS's own guide: exactly these tags, with these values, or no key.
+  const held = await withPolicy(tags, {
+    ...create,
+    Condition: {
+      StringEquals: { 'aws:RequestTag/team': ['red', 'blue'] },
+      'ForAllValues:StringEquals': { 'aws:TagKeys': ['team', 'stage'] },
+    },
+  })
+  await held.send(new kms.CreateKeyCommand({ Tags }))
+  await denied(held.send(new kms.CreateKeyCommand({})))
+  await denied(held.send(new kms.CreateKeyCommand({ Tags: [{ TagKey: 'team', TagValue: 'green' }] })))
+  await denied(held.send(new kms.CreateKeyCommand({ Tags: [...Tags, { TagKey: 'other', TagValue: 'x' }] })))
+  // The same at the REST face: one evaluator for all.
+  const { body } = await service.api('POST', `/v1/principals/${held.name}/tokens`, {})
+  const rest = await service.as(body.token)('POST', '/v1/keys', { tags: { team: 'green' } })
+  assert.equal(rest.status, 403)
+  assert.equal((await service.as(body.token)('POST', '/v1/keys', { tags: { team: 'blue' } })).status, 200)
+})
+
+test('a copy of a key is tagged by those who may', async () => {
+  const KeyId = await newKey({ MultiRegion: true })
+  const Tags = [{ TagKey: 'team', TagValue: 'red' }]
+  const copier = await withPolicy({ Effect: 'Allow', Action: ['kms:CreateKey', 'kms:ReplicateKey'], Resource: '*' })
+  await denied(copier.send(new kms.ReplicateKeyCommand({ KeyId, ReplicaRegion: 'us-east-1', Tags })))
+  await copier.send(new kms.ReplicateKeyCommand({ KeyId, ReplicaRegion: 'us-east-1' }))
+})
+
 test('ReEncrypt needs the right on both keys', async () => {
   const [source, destination] = [await newKey(), await newKey()]
   const { CiphertextBlob } = await admin.send(new kms.EncryptCommand({ KeyId: source, Plaintext }))

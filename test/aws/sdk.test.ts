@@ -611,13 +611,64 @@ test('a multi-Region key opens in one region what another sealed, through a rota
     const { KeyMetadata: moved } = await client.send(new kms.DescribeKeyCommand({ KeyId }))
     assert.equal(moved?.MultiRegionConfiguration?.MultiRegionKeyType, 'REPLICA')
     assert.equal(moved?.MultiRegionConfiguration?.PrimaryKey?.Region, 'us-east-1')
-    const first = await refusal(there.send(new kms.ScheduleKeyDeletionCommand({ KeyId })))
-    assert.equal(first.name, 'KMSInvalidStateException')
-    await client.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 8 }))
-    const last = await there.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
-    assert.equal(last.DeletionDate?.getTime(), service.clock.now() + 15 * 86_400_000)
   } finally {
     there.destroy()
+  }
+})
+
+test('the primary of a multi-Region key waits for its copies before its own days begin', async () => {
+  const { KeyId } = await newKey({ MultiRegion: true })
+  const copies = [kmsClient(service, service, 'us-east-1'), kmsClient(service, service, 'us-west-2')] as const
+  const [east, west] = copies
+  const primary = async () => (await client.send(new kms.DescribeKeyCommand({ KeyId }))).KeyMetadata
+  const { CiphertextBlob } = await client.send(new kms.EncryptCommand({ KeyId, Plaintext: bytes('x') }))
+  const began = service.clock.now()
+  try {
+    for (const ReplicaRegion of ['us-east-1', 'us-west-2'])
+      await client.send(new kms.ReplicateKeyCommand({ KeyId, ReplicaRegion }))
+    const scheduled = await client.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
+    assert.equal(scheduled.KeyState, 'PendingReplicaDeletion')
+    assert.equal(scheduled.DeletionDate, undefined)
+    assert.equal(scheduled.PendingWindowInDays, 7)
+    const waiting = await primary()
+    assert.equal(waiting?.KeyState, 'PendingReplicaDeletion')
+    assert.equal(waiting?.DeletionDate, undefined)
+    assert.equal(waiting?.PendingDeletionWindowInDays, 7)
+    const refused = await refusal(client.send(new kms.DecryptCommand({ CiphertextBlob })))
+    assert.equal(refused.name, 'KMSInvalidStateException')
+    assert.equal(refused.message, `${arn(KeyId)} is pending replica deletion.`)
+    // The copies live on, for as long as they are left.
+    service.clock.advance(40 * 86_400_000)
+    await east.send(new kms.DecryptCommand({ CiphertextBlob }))
+    assert.equal((await primary())?.KeyState, 'PendingReplicaDeletion')
+
+    const first = await east.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 8 }))
+    assert.equal(first.KeyState, 'PendingDeletion')
+    await west.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 9 }))
+    await west.send(new kms.CancelKeyDeletionCommand({ KeyId }))
+    service.clock.advance(8 * 86_400_000)
+    await service.chores()
+    assert.equal((await refusal(east.send(new kms.DescribeKeyCommand({ KeyId })))).name, 'NotFoundException')
+    assert.equal((await primary())?.KeyState, 'PendingReplicaDeletion')
+    await west.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
+    service.clock.advance(7 * 86_400_000 - 1)
+    assert.equal((await primary())?.KeyState, 'PendingReplicaDeletion')
+    service.clock.advance(1)
+    // By the clock alone: nothing has tidied up yet.
+    const counting = await primary()
+    assert.equal(counting?.KeyState, 'PendingDeletion')
+    assert.equal(counting?.DeletionDate?.getTime(), service.clock.now() + 7 * 86_400_000)
+    assert.equal(counting?.PendingDeletionWindowInDays, undefined)
+    await client.send(new kms.CancelKeyDeletionCommand({ KeyId }))
+    assert.equal((await primary())?.KeyState, 'Disabled')
+    const alone = await client.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
+    assert.equal(alone.KeyState, 'PendingDeletion')
+    service.clock.advance(7 * 86_400_000)
+    await service.chores()
+    assert.equal((await refusal(primary())).name, 'NotFoundException')
+  } finally {
+    service.clock.set(began)
+    for (const copy of copies) copy.destroy()
   }
 })
 

@@ -1,13 +1,12 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
-import type { Key, KeyState } from '../../domain/key.ts'
+import type { KeyState } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
-import type { World } from '../../domain/ports.ts'
-import type { Instant } from '../../domain/time.ts'
+import { isToBeDeleted } from '../../domain/lifecycle.ts'
 import { operation, present } from '../operation.ts'
 import { keyRef } from '../shapes.ts'
-import { changed } from './changed.ts'
-import { otherCopies } from './copies.ts'
+import { changed, nextKey } from './changed.ts'
+import { otherCopies, primaryFollows } from './copies.ts'
 
 export const cancelKeyDeletion = operation({
   name: 'CancelKeyDeletion',
@@ -20,31 +19,21 @@ export const cancelKeyDeletion = operation({
   output: z.object({ keyId: z.string(), keyArn: z.string() }),
   audit: ['keyId'],
   async run({ world, key, now, commit, note, differences }) {
-    if (key.state.is !== 'PendingDeletion')
+    const { state: before } = key
+    if (!isToBeDeleted(before))
       throw problem('KeyStateConflict', {
         message: 'The key is not pending deletion.',
-        facts: { keyId: key.keyId, state: key.state.is },
+        facts: { keyId: key.keyId, state: before.is },
       })
-    await requirePrimaryStays(world, key, now)
     // Reading 4: whatever it was before, it is usable again; without material it waits for an import.
     const expired = key.materialExpiresAt !== undefined && now >= key.materialExpiresAt
     const state: KeyState =
-      key.currentVersionId === undefined || key.state.from === 'PendingImport' || expired
+      key.currentVersionId === undefined || before.from === 'PendingImport' || expired
         ? { is: 'PendingImport' }
         : { is: differences.cancelledDeletionDisables ? 'Disabled' : 'Enabled' }
     note({ input: { keyState: state.is, keyRevision: key.revision + 1 } })
-    await commit([changed(key, { state })])
+    const copies = await otherCopies(world, key, now)
+    await commit([changed(key, { state }), ...primaryFollows(copies, nextKey(key, { state }))])
     return { keyId: key.keyId, keyArn: keyArn(key) }
   },
 })
-
-/** A copy must not outlive its primary, which knows the time when it is the last. */
-async function requirePrimaryStays(world: World, key: Key, now: Instant): Promise<void> {
-  if (key.multiRegion === undefined || key.multiRegion.primaryRegion === key.region) return
-  for (const copy of await otherCopies(world, key, now))
-    if (copy.region === key.multiRegion.primaryRegion && copy.state.is === 'PendingDeletion')
-      throw problem('KeyStateConflict', {
-        message: `The primary of this multi-Region key, in region ${copy.region}, is pending deletion.`,
-        mend: 'Cancel its deletion first.',
-      })
-}

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { keyArn } from '../../domain/key-reference.ts'
 import { bypassPolicyLockoutSafetyCheck, checkKeyPolicy, policyDocument } from '../access/key-policy.ts'
 import { operation } from '../operation.ts'
 import { description, keySpec, keyUsage, protectionLevel, tags } from '../shapes.ts'
@@ -58,7 +59,7 @@ export const createKey = operation({
     'bypassPolicyLockoutSafetyCheck',
     'multiRegion',
   ],
-  async run({ world, caller, scope, now, input, commit, note, differences }) {
+  async run({ world, caller, scope, now, input, commit, note, permit, differences }) {
     const { key, changes } = await newKey(
       world,
       scope,
@@ -79,6 +80,8 @@ export const createKey = operation({
       },
       now,
     )
+    // Tags decide over rights (aws:ResourceTag): who may not set them cannot bring them along either.
+    if (Object.keys(input.tags).length > 0) await permit('TagResource', keyArn(key))
     if (input.policy !== undefined)
       checkKeyPolicy(input.policy, key, { caller, now, bypass: input.bypassPolicyLockoutSafetyCheck })
     note({ keyId: key.keyId })

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Key, MultiRegion } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
-import { stateAt } from '../../domain/lifecycle.ts'
+import { deleteAtOf, stateAt } from '../../domain/lifecycle.ts'
 import { algorithmsOf, specs } from '../../domain/specs.ts'
 import type { Instant } from '../../domain/time.ts'
 import { instant, keySpec, keyUsage, protectionLevel, tags } from '../shapes.ts'
@@ -16,7 +16,7 @@ export const keyMetadata = z
     account: z.string(),
     region: z.string(),
     description: z.string(),
-    keyState: z.enum(['Enabled', 'Disabled', 'PendingImport', 'PendingDeletion']),
+    keyState: z.enum(['Enabled', 'Disabled', 'PendingImport', 'PendingDeletion', 'PendingReplicaDeletion']),
     keySpec,
     keyUsage,
     algorithms: z.array(z.string()),
@@ -38,6 +38,11 @@ export const keyMetadata = z
       .optional(),
     deletionProtection: z.object({ reason: z.string() }).optional(),
     deleteAt: instant().optional(),
+    pendingWindowInDays: z
+      .number()
+      .int()
+      .optional()
+      .describe('Of a primary that waits for its copies: how long after the last of them it will be deleted.'),
     materialExpiresAt: instant().optional(),
     importApproval: z.boolean().optional(),
     defaultFor: z.string().optional(),
@@ -81,7 +86,8 @@ export function describeKey(key: Key, now: Instant): KeyMetadata {
             nextRotationAt: key.rotation.enabled ? key.rotation.nextAt : undefined,
           },
     deletionProtection: key.deletionProtection === undefined ? undefined : { reason: key.deletionProtection.reason },
-    deleteAt: state.is === 'PendingDeletion' ? state.deleteAt : undefined,
+    deleteAt: deleteAtOf(state),
+    pendingWindowInDays: state.is === 'PendingReplicaDeletion' ? state.windowDays : undefined,
     materialExpiresAt: state.is === 'PendingImport' ? undefined : key.materialExpiresAt,
     importApproval: key.importApproval,
     defaultFor: key.defaultFor,

@@ -42,6 +42,7 @@ export const replicateKey = operation({
     const { replicaRegion: region } = input
     await permit('CreateKey', `arn:aws:kms:${region}:${key.account}:*`)
     const there = { account: key.account, region }
+    if (Object.keys(input.tags).length > 0) await permit('TagResource', keyArn({ ...there, keyId: key.keyId }))
     const stored = await world.store.get('key', partitionOf(there), key.keyId)
     if (stored !== undefined)
       throw problem('ResourceExists', {

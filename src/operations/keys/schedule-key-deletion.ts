@@ -1,14 +1,13 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
-import type { Key } from '../../domain/key.ts'
+import type { KeyState } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
-import { stateAt } from '../../domain/lifecycle.ts'
-import type { World } from '../../domain/ports.ts'
-import { dayMs, formatInstant, type Instant } from '../../domain/time.ts'
+import { deleteAtOf, stateAt } from '../../domain/lifecycle.ts'
+import { dayMs, formatInstant } from '../../domain/time.ts'
 import { inState, operation } from '../operation.ts'
 import { instant, keyRef } from '../shapes.ts'
-import { changed, requireOwn } from './changed.ts'
-import { otherCopies } from './copies.ts'
+import { changed, nextKey, requireOwn } from './changed.ts'
+import { otherCopies, primaryFollows, untilGone } from './copies.ts'
 
 export const scheduleKeyDeletion = operation({
   name: 'ScheduleKeyDeletion',
@@ -28,7 +27,13 @@ export const scheduleKeyDeletion = operation({
       .describe('Whole days until the deletion, 7 to 30.'),
     evenIfRecentlyUsed: z.boolean().default(false).describe('Needed where the key was used in the last seven days.'),
   }),
-  output: z.object({ keyId: z.string(), keyArn: z.string(), deleteAt: instant() }),
+  output: z.object({
+    keyId: z.string(),
+    keyArn: z.string(),
+    keyState: z.enum(['PendingDeletion', 'PendingReplicaDeletion']),
+    pendingWindowInDays: z.number().int(),
+    deleteAt: instant().optional().describe('Not settled while the key is the primary of a copy that stays.'),
+  }),
   audit: ['keyId', 'pendingWindowInDays', 'evenIfRecentlyUsed'],
   async run({ world, key, now, input, commit, note, differences }) {
     requireOwn(key)
@@ -45,16 +50,25 @@ export const scheduleKeyDeletion = operation({
           mend: 'See GET /v1/keys/{keyId}/usage for what would break. If it may, repeat with evenIfRecentlyUsed; better, disable the key first.',
         })
     }
-    const { is } = stateAt(key, now)
-    const deleteAt = (await lastCopyGoneAt(world, key, now)) + input.pendingWindowInDays * dayMs
+    const { pendingWindowInDays: windowDays } = input
+    const from = stateAt(key, now).is as 'Enabled' | 'Disabled' | 'PendingImport'
+    const copies = await otherCopies(world, key, now)
+    const isPrimary = key.multiRegion?.primaryRegion === key.region
+    const state: KeyState =
+      isPrimary && copies.length > 0
+        ? { is: 'PendingReplicaDeletion', ...untilGone(copies), windowDays, from }
+        : { is: 'PendingDeletion', deleteAt: now + windowDays * dayMs, from }
+    const deleteAt = deleteAtOf(state)
     // Enough for this to be done again to a backup that does not know of it.
-    note({ input: { deleteAt: formatInstant(deleteAt), keyRevision: key.revision + 1 } })
-    await commit([
-      changed(key, {
-        state: { is: 'PendingDeletion', deleteAt, from: is as 'Enabled' | 'Disabled' | 'PendingImport' },
-      }),
-    ])
-    return { keyId: key.keyId, keyArn: keyArn(key), deleteAt }
+    note({
+      input: {
+        keyState: state.is,
+        keyRevision: key.revision + 1,
+        ...(deleteAt === undefined ? {} : { deleteAt: formatInstant(deleteAt) }),
+      },
+    })
+    await commit([changed(key, { state }), ...primaryFollows(copies, nextKey(key, { state }))])
+    return { keyId: key.keyId, keyArn: keyArn(key), keyState: state.is, pendingWindowInDays: windowDays, deleteAt }
   },
 })
 
@@ -62,19 +76,4 @@ function howLongAgo(span: number): string {
   const hours = Math.floor(span / 3_600_000)
   if (hours < 1) return 'less than an hour'
   return hours < 48 ? `${hours} hours` : `${Math.floor(hours / 24)} days`
-}
-
-/** The primary of a multi-Region key goes last: its own time begins when the copies' times are over. */
-async function lastCopyGoneAt(world: World, key: Key, now: Instant): Promise<Instant> {
-  if (key.multiRegion?.primaryRegion !== key.region) return now
-  let goneAt = now
-  for (const copy of await otherCopies(world, key, now)) {
-    if (copy.state.is !== 'PendingDeletion')
-      throw problem('KeyStateConflict', {
-        message: `The key is the primary of a multi-Region key that has a copy in region ${copy.region}.`,
-        mend: 'Schedule the deletion of the copies first, or move the primary region.',
-      })
-    goneAt = Math.max(goneAt, copy.state.deleteAt)
-  }
-  return goneAt
 }

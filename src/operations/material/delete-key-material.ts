@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Key, KeyState } from '../../domain/key.ts'
-import { stateAt } from '../../domain/lifecycle.ts'
+import { isToBeDeleted, stateAt } from '../../domain/lifecycle.ts'
 import type { Change, World } from '../../domain/ports.ts'
 import { partitionOf } from '../../domain/scope.ts'
 import type { Instant } from '../../domain/time.ts'
@@ -38,7 +38,7 @@ export async function withoutMaterial(world: World, key: Key, now: Instant): Pro
   if (version?.sealed === undefined) return []
   const { sealed: _, ...bare } = version
   const state: KeyState =
-    key.state.is === 'PendingDeletion' && stateAt(key, now).is === 'PendingDeletion'
+    isToBeDeleted(key.state) && isToBeDeleted(stateAt(key, now))
       ? { ...key.state, from: 'PendingImport' }
       : { is: 'PendingImport' }
   return [

@@ -1,6 +1,6 @@
 import { problem } from '../../domain/errors.ts'
 import type { Key, KeyStateName } from '../../domain/key.ts'
-import { stateAt } from '../../domain/lifecycle.ts'
+import { isToBeDeleted, stateAt } from '../../domain/lifecycle.ts'
 import type { Instant } from '../../domain/time.ts'
 import type { KeyNeed } from '../operation.ts'
 
@@ -19,12 +19,12 @@ export function external(...states: readonly KeyStateName[]): KeyNeed<WithKey> {
           mend: 'Create a key with origin EXTERNAL, and import there.',
           facts: { keyId: key.keyId, origin: key.origin },
         })
-      const { is } = stateAt(key, now)
-      if (states.length > 0 && !states.includes(is))
-        throw problem(is === 'PendingDeletion' ? 'KeyPendingDeletion' : 'KeyStateConflict', {
-          message: `The key is ${is}.`,
+      const state = stateAt(key, now)
+      if (states.length > 0 && !states.includes(state.is))
+        throw problem(isToBeDeleted(state) ? 'KeyPendingDeletion' : 'KeyStateConflict', {
+          message: `The key is ${state.is}.`,
           mend: 'Cancel the deletion first.',
-          facts: { keyId: key.keyId, state: is },
+          facts: { keyId: key.keyId, state: state.is },
         })
     },
   }

@@ -115,7 +115,10 @@ const words: Readonly<Record<ProblemCode, Words>> = {
   ReservedAlias: own('InvalidAliasNameException'),
   DefaultKeyImmutable: own('AccessDeniedException'),
   KeyDisabled: ofKey('DisabledException', (arn) => `${arn} is disabled.`),
-  KeyPendingDeletion: ofKey('KMSInvalidStateException', (arn) => `${arn} is pending deletion.`),
+  KeyPendingDeletion: ofKey(
+    'KMSInvalidStateException',
+    (arn, error) => `${arn} ${stateWords[String(error.facts.state)] ?? 'is pending deletion'}.`,
+  ),
   KeyPendingImport: ofKey('KMSInvalidStateException', (arn) => `${arn} is pending import.`),
   KeyUnavailable: own('KeyUnavailableException'),
   KeyStateConflict: ofKey('KMSInvalidStateException', (arn, error, failed) => {

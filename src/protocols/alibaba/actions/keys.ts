@@ -150,7 +150,7 @@ function keyMetadata(key: Members): Members {
     Creator: key.Account,
     CreationDate: key.CreatedAt,
     Description: key.Description,
-    KeyState: key.KeyState,
+    KeyState: stateWord(key.KeyState),
     KeyUsage: keyUsageWords[key.KeyUsage as KeyUsage],
     KeySpec: keySpecWords[key.KeySpec as KeySpec],
     Origin: originWords[key.Origin as keyof typeof originWords],
@@ -167,9 +167,14 @@ function keyMetadata(key: Members): Members {
 
 type Filter = { readonly name: keyof typeof filterValues; readonly values: readonly string[] }
 
+/** This cloud has no primaries that wait for their copies: they are pending deletion like others. */
+function stateWord(state: unknown): unknown {
+  return state === 'PendingReplicaDeletion' ? 'PendingDeletion' : state
+}
+
 /** What a filter looks at, of an item of our list. */
 const filterValues = {
-  KeyState: (item: Members) => item.keyState,
+  KeyState: (item: Members) => stateWord(item.keyState),
   KeySpec: (item: Members) => keySpecWords[item.keySpec as KeySpec],
   KeyUsage: (item: Members) => keyUsageWords[item.keyUsage as KeyUsage],
   ProtectionLevel: (item: Members) => item.protectionLevel,

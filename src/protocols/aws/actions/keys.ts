@@ -4,7 +4,6 @@ import { keyMaterialIdOf } from '../../../operations/material/key-material-id.ts
 import {
   arnOf,
   as,
-  echoed,
   type Give,
   grantTokens,
   heeded,
@@ -15,7 +14,6 @@ import {
   type Rows,
   refused,
   seconds,
-  secondsOf,
   truncated,
 } from '../binding.ts'
 import { refusal } from '../errors.ts'
@@ -39,7 +37,9 @@ export function keyMetadata(key: Output): Output {
     Description: key.description,
     KeyUsage: usage,
     KeyState: key.keyState,
-    DeletionDate: seconds(key.deleteAt),
+    // Of a primary that waits for its copies AWS tells the days, and no date.
+    DeletionDate: key.keyState === 'PendingReplicaDeletion' ? undefined : seconds(key.deleteAt),
+    PendingDeletionWindowInDays: key.pendingWindowInDays,
     ValidTo: seconds(key.materialExpiresAt),
     Origin: originWord(key.origin),
     ExpirationModel: external && hasMaterial ? expirationModel(key.materialExpiresAt) : undefined,
@@ -123,7 +123,7 @@ function wishOfNewKey(given: Given): Given {
 
 export const bypass = 'bypassPolicyLockoutSafetyCheck'
 
-const deletionDays = { min: 7, max: 30, usual: 30 } as const
+const deletionDays = { min: 7, max: 30 } as const
 
 const mostAliasesOrGrants = 100
 const mostOfOtherLists = 1000
@@ -207,9 +207,9 @@ export const keys = {
     },
     gives: {
       KeyId: 'keyArn',
-      DeletionDate: secondsOf('deleteAt'),
-      KeyState: (output) => output.keyState ?? 'PendingDeletion',
-      PendingWindowInDays: echoed('PendingWindowInDays', deletionDays.usual),
+      DeletionDate: (output) => (output.keyState === 'PendingReplicaDeletion' ? undefined : seconds(output.deleteAt)),
+      KeyState: 'keyState',
+      PendingWindowInDays: 'pendingWindowInDays',
     },
   },
   CancelKeyDeletion: { operation: 'CancelKeyDeletion', takes: { KeyId: 'keyId' }, gives: { KeyId: 'keyArn' } },
