@@ -27,7 +27,7 @@ test('keys are counted by the state they are in now, whether or not a chore has 
   const before = (await overview('counted')).keys
   assert.deepEqual(before, {
     total: 4,
-    byState: { Enabled: 1, Disabled: 1, PendingImport: 1, PendingDeletion: 1 },
+    byState: { Enabled: 1, Disabled: 1, PendingImport: 1, PendingDeletion: 1, PendingReplicaDeletion: 0 },
   })
   service.clock.advance(days(7))
   const after = (await overview('counted')).keys

@@ -13,7 +13,7 @@ const calendarDays = 30
 const mostRefusals = 20
 
 /** The states a key is counted by. Deleted keys are gone. */
-const states = ['Enabled', 'Disabled', 'PendingImport', 'PendingDeletion'] as const
+const states = ['Enabled', 'Disabled', 'PendingImport', 'PendingDeletion', 'PendingReplicaDeletion'] as const
 type State = (typeof states)[number]
 
 export const getOverview = operation({
@@ -35,6 +35,7 @@ export const getOverview = operation({
         Disabled: z.number().int(),
         PendingImport: z.number().int(),
         PendingDeletion: z.number().int(),
+        PendingReplicaDeletion: z.number().int(),
       }),
     }),
     calendar: z.object({
