@@ -24,7 +24,14 @@ const seeKeys = [
   'ListResourceTags',
 ]
 
-const seeRightsOverKeys = ['ExplainAccess', 'GetKeyPolicy', 'ListGrants', 'ListKeyPolicies', 'ListRetirableGrants']
+const seeRightsOverKeys = [
+  'ExplainAccess',
+  'ExplainPolicy',
+  'GetKeyPolicy',
+  'ListGrants',
+  'ListKeyPolicies',
+  'ListRetirableGrants',
+]
 
 const useKeys = [
   'AsymmetricDecrypt',

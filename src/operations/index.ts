@@ -2,6 +2,7 @@
 import { createAccount, listAccounts } from './access/accounts.ts'
 import { createAccessKey, createToken, deleteCredential, listCredentials } from './access/credentials.ts'
 import { explainAccess } from './access/explain-access.ts'
+import { explainPolicy } from './access/explain-policy.ts'
 import { getCallerIdentity } from './access/get-caller-identity.ts'
 import { createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant } from './access/grants.ts'
 import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './access/key-policy.ts'
@@ -140,6 +141,7 @@ export const operations: readonly AnyOperation[] = [
   createAccount,
   listAccounts,
   explainAccess,
+  explainPolicy,
   listAuditRecords,
   getAuditCheckpoint,
   getAuditProof,

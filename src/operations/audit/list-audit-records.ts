@@ -45,6 +45,7 @@ export const listAuditRecords = operation({
       .max(64)
       .optional()
       .describe('ok, a code such as AccessDenied, or failed for all that is not ok.'),
+    alias: z.string().max(256).optional().describe('The alias that the caller named the key by.'),
     requestId: z.string().max(64).optional(),
     from: instant().optional(),
     to: instant().optional(),
@@ -55,7 +56,7 @@ export const listAuditRecords = operation({
       .optional(),
   }),
   output: z.object({ records: z.array(auditRecord), logSize: z.number().int(), nextMarker }),
-  audit: ['keyId', 'principal', 'operation', 'outcome', 'requestId', 'from', 'to'],
+  audit: ['keyId', 'principal', 'operation', 'outcome', 'alias', 'requestId', 'from', 'to'],
   async run({ world, scope, input }) {
     const { from, to } = input
     if (from !== undefined && to !== undefined && from > to)
@@ -68,6 +69,7 @@ export const listAuditRecords = operation({
       (input.operation === undefined || record.operation === input.operation) &&
       (input.outcome === undefined ||
         (input.outcome === 'failed' ? record.outcome !== 'ok' : record.outcome === input.outcome)) &&
+      (input.alias === undefined || record.alias === input.alias) &&
       (input.requestId === undefined || record.requestId === input.requestId) &&
       (to === undefined || Date.parse(record.time) <= to)
 
