@@ -31,7 +31,10 @@ test('keys are counted by the state they are in now, whether or not a chore has 
   })
   service.clock.advance(days(7))
   const after = (await overview('counted')).keys
-  assert.deepEqual(after, { total: 3, byState: { Enabled: 1, Disabled: 1, PendingImport: 1, PendingDeletion: 0 } })
+  assert.deepEqual(after, {
+    total: 3,
+    byState: { Enabled: 1, Disabled: 1, PendingImport: 1, PendingDeletion: 0, PendingReplicaDeletion: 0 },
+  })
   await service.chores()
   assert.deepEqual((await overview('counted')).keys, after)
 })
