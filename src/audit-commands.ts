@@ -14,7 +14,7 @@ type LogOptions = { readonly log?: string; readonly verifierKey?: string }
 export function addAuditCommands(
   program: Command,
   needs: { readonly environment: Environment; readonly terminal: Terminal },
-): void {
+): Command {
   const { environment, terminal } = needs
   const audit = program.command('audit').description('The audit log: search, verify, prove')
   const logFolder = (options: LogOptions) => options.log ?? join(loadConfig(environment).data, 'audit')
@@ -76,4 +76,5 @@ export function addAuditCommands(
       if (!verdict.valid) throw new CliError('ProofInvalid', verdict.reason, { exitCode: exitCodes.integrity })
       terminal.data(verdict)
     })
+  return audit
 }

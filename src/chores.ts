@@ -59,25 +59,28 @@ function nameOf(key: Key): string {
 }
 
 /**
- * For the next start: the time does not go back behind this moment, and what the log says from here on may be news to
- * the store, which could be an older backup by then (redo-deletions.ts).
+ * For the next start: the time does not go back behind this moment, what the log says from here on may be news to the
+ * store, which could be an older backup by then (redo-deletions.ts), and the log must begin with what it holds now.
  */
-export async function noteProgress(world: World, now: Instant): Promise<void> {
+export async function noteProgress(world: World, now: Instant, stepMs = leastStepMs): Promise<void> {
   // Before the commit, so that what is noted is never ahead of what the store knows.
   const size = world.audit.size()
-  const [clock, audit] = await Promise.all([
+  const [clock, audit, checkpoint] = await Promise.all([
     world.store.get('setting', installation, choreSettings.clockHighWater),
     world.store.get('setting', installation, choreSettings.auditNoted),
+    world.store.get('setting', installation, choreSettings.auditCheckpoint),
   ])
-  if (now - Number(clock?.value ?? 0) <= leastStepMs) return
-  const put = (name: string, stored: Setting | undefined, value: number): Change => ({
+  if (now - Number(clock?.value ?? 0) <= stepMs) return
+  const put = (name: string, stored: Setting | undefined, value: number | string): Change => ({
     put: 'setting',
     record: { revision: (stored?.revision ?? 0) + 1, name, value: String(value) },
   })
+  const latest = await world.audit.checkpoint()
   await undisturbed(async () => {
     await world.store.commit([
       put(choreSettings.clockHighWater, clock, now),
       put(choreSettings.auditNoted, audit, size),
+      put(choreSettings.auditCheckpoint, checkpoint, latest),
     ])
     return true
   })

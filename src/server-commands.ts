@@ -67,6 +67,11 @@ export function addServerCommands(program: Command, { environment, terminal }: N
     .argument('<file>')
     .action((file: string) => asCliErrors(async () => (await theService()).backupTo(environment, file)))
   addAuditCommands(program, { environment, terminal })
+    .command('accept-damage')
+    .description(
+      'Go on with what is left of a damaged audit log, for whoever has looked; what was lost goes on record.',
+    )
+    .action(() => asCliErrors(async () => terminal.data(await (await theService()).acceptAuditDamage(environment))))
 
   program
     .command('settings')

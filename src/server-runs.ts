@@ -2,6 +2,8 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+import type { Recovery } from './audit/load.ts'
+import { noteProgress } from './chores.ts'
 import { usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { type Config, type Environment, loadConfig } from './config.ts'
@@ -22,7 +24,7 @@ import { initializeHsmRootKey, type OpenWorld, openMemoryWorld, openStore, openW
 export async function serve(environment: Environment, terminal: Terminal): Promise<void> {
   const config = loadConfig(environment)
   const log = createLog(config.logLevel)
-  const world = await openWorld(config, { environment })
+  const world = await openWorld(config, { environment, warn: (facts, words) => log.warn(facts, words) })
   const first = await firstStart(world, config)
   const tls = await tlsFiles(config, world.clock.wall())
   const running = await startService({
@@ -134,6 +136,18 @@ export async function initHsm(
   const world = await openWorld(loadConfig(environment), { environment, withoutHsm: true })
   try {
     return await initializeHsmRootKey(loadConfig(environment), world, environment)
+  } finally {
+    await world.close()
+  }
+}
+
+/** Goes on with what is left of the audit log, and puts on record what was lost. The service must not run meanwhile. */
+export async function acceptAuditDamage(environment: Environment): Promise<Recovery> {
+  const world = await openWorld(loadConfig(environment), { environment, acceptAuditDamage: true })
+  try {
+    // However short ago something was noted: from now on the log begins with what it holds now.
+    await noteProgress(world, world.clock.now(), -1)
+    return world.recovery
   } finally {
     await world.close()
   }

@@ -2,7 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openAuditLog } from './audit/log.ts'
+import type { Recovery } from './audit/load.ts'
+import { type AuditLogEvent, openAuditLog } from './audit/log.ts'
 import { openMemoryAuditLog } from './audit/memory-log.ts'
 import { noteSigner } from './audit/note.ts'
 import { type Config, type Environment, verifierKeyFile } from './config.ts'
@@ -25,9 +26,10 @@ import { createSoftwareDevice, type SoftwareDevice } from './devices/software/de
 import { createSealer, type ResealingSealer } from './devices/software/sealer.ts'
 import { Problem, problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
-import type { Clock, Device, ProvableLog, Random, Store, World } from './domain/ports.ts'
+import type { AuditRecord, Clock, Device, ProvableLog, Random, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
 import { choreSettings } from './domain/setting-names.ts'
+import { formatInstant } from './domain/time.ts'
 import { systemClock, systemRandom, type WorldClock } from './machine.ts'
 import { cachedStore } from './stores/cached.ts'
 import type { StoreEngine } from './stores/engine.ts'
@@ -39,6 +41,8 @@ import { openUsage, type UsageFold } from './usage/fold.ts'
 export type OpenWorld = World & {
   readonly clock: WorldClock
   readonly usage: UsageFold
+  /** What the start found of a crash in the audit log. It is on record by now. */
+  readonly recovery: Recovery
   /** The store itself, without the cache: for work on all of it. */
   readonly engine: StoreEngine
   readonly custody: Custody
@@ -54,8 +58,14 @@ export const settingNames = {
 }
 export const seedPurpose = ['audit-signing-seed']
 
+export type Warn = (facts: Readonly<Record<string, unknown>>, words: string) => void
+
 export type OpenParts = {
   readonly clock?: WorldClock
+  /** What the operator should hear of at once. Nothing secret is in it. */
+  readonly warn?: Warn
+  /** For `keyward audit accept-damage`: go on with what is left of a damaged audit log. */
+  readonly acceptAuditDamage?: boolean
   /** Of the process: what the module of an HSM reads from it is passed on. */
   readonly environment?: Environment
   /** For `keyward hsm init`: the settings name an HSM that has no root key yet. */
@@ -79,6 +89,8 @@ export async function openWorld(config: Config, parts: OpenParts = {}): Promise<
         custody,
         store,
         inMemory: false,
+        warn: parts.warn ?? (() => {}),
+        acceptAuditDamage: parts.acceptAuditDamage ?? false,
         ...(parts.withoutHsm ? {} : { environment: parts.environment ?? {} }),
       },
       closing,
@@ -98,7 +110,15 @@ export function openMemoryWorld(
   const store = memoryStore()
   return assemble(
     config,
-    { random, clock: parts.clock ?? systemClock(), custody: memoryCustody(random), store, inMemory: true },
+    {
+      random,
+      clock: parts.clock ?? systemClock(),
+      custody: memoryCustody(random),
+      store,
+      inMemory: true,
+      warn: () => {},
+      acceptAuditDamage: false,
+    },
     [() => store.close()],
   )
 }
@@ -109,6 +129,8 @@ type Parts = {
   readonly custody: Custody
   readonly store: StoreEngine
   readonly inMemory: boolean
+  readonly warn: Warn
+  readonly acceptAuditDamage: boolean
   /** Where an HSM may be opened. */
   readonly environment?: Environment
 }
@@ -130,13 +152,22 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   }
 
   const signer = noteSigner(`${config.auditName}/audit`, await signingSeed(store, sealer, random))
-  const audit: ProvableLog = inMemory
+  const onEvent = outagesOf(() => audit, parts)
+  const remembered = (await store.get('setting', installation, choreSettings.auditCheckpoint))?.value
+  const audit: ProvableLog & { readonly recovery: Recovery } = inMemory
     ? await openMemoryAuditLog({ signer })
-    : await openAuditLog({ directory: join(config.data, 'audit'), signer })
+    : await openAuditLog({
+        directory: join(config.data, 'audit'),
+        signer,
+        onEvent,
+        acceptDamage: parts.acceptAuditDamage,
+        ...(remembered === undefined ? {} : { remembered }),
+      })
   closing.push(() => audit.close())
   // Auditors verify with this key, and need nothing else of the service.
   if (!inMemory) writeFileSync(join(config.data, verifierKeyFile), `${audit.vkey}\n`, { mode: 0o644 })
   await raiseClock(clock, store, audit)
+  await recordRecovery(audit, parts)
   await putOnRecord(store, audit)
 
   const usage = openUsage(inMemory ? ':memory:' : join(config.data, 'usage.sqlite'), audit, () => clock.now())
@@ -147,6 +178,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     store,
     devices,
     audit,
+    recovery: audit.recovery,
     sealer,
     usage,
     engine: parts.store,
@@ -305,6 +337,43 @@ async function raiseClock(clock: WorldClock, store: Store, audit: ProvableLog): 
   if (noted !== undefined) clock.raiseTo(Number(noted.value))
   const size = audit.size()
   for await (const { record } of audit.read(Math.max(0, size - 1), size)) clock.raiseTo(Date.parse(record.time))
+}
+
+/** What the service itself has to say of its log. */
+function ofTheLog(operation: string, clock: Clock, random: Random, input: AuditRecord['input'] & {}): AuditRecord {
+  const time = formatInstant(clock.now())
+  return { time, requestId: random.uuid(), protocol: 'service', operation, outcome: 'ok', input }
+}
+
+/** What a crash has left of the log, and what was made of it, is on record before anything else is. */
+async function recordRecovery(
+  audit: ProvableLog & { readonly recovery: Recovery },
+  { clock, random, warn }: Parts,
+): Promise<void> {
+  const { replayed, dropped, damage } = audit.recovery
+  if (replayed === 0 && dropped === 0 && damage.length === 0) return
+  const facts = { replayed, dropped, ...(damage.length === 0 ? {} : { damage: damage.map(({ message }) => message) }) }
+  warn(facts, 'the audit log was taken up after a crash')
+  await audit.append(ofTheLog('RecoverAuditLog', clock, random, facts))
+}
+
+/** That the log could not be written is on record as soon as it can be written again. */
+function outagesOf(audit: () => ProvableLog, { clock, random, warn }: Parts): (event: AuditLogEvent) => void {
+  let since: string | undefined
+  return (event) => {
+    if (event.kind === 'unavailable') {
+      since ??= formatInstant(clock.now())
+      warn({ err: event.cause }, 'the audit log cannot be written: nothing is answered')
+      return
+    }
+    const facts = { unavailableSince: since }
+    since = undefined
+    warn(facts, 'the audit log can be written again')
+    // Where it fails again at once, the next time tells.
+    audit()
+      .append(ofTheLog('ResumeAuditLog', clock, random, facts))
+      .catch(() => {})
+  }
 }
 
 /** How far back in the log a change's record can be: all that was appended while its commit was under way, and more. */

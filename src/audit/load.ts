@@ -1,9 +1,11 @@
 /** What a log holds when it is opened: the right edge of its tiles, and its journal. However long the log, it reads little. */
 import { join } from 'node:path'
+import { problem } from '../domain/errors.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { type Files, readerOf } from './files.ts'
+import type { LogFinding } from './findings.ts'
 import { type Growing, growingFrom } from './growing.ts'
-import { type JournalDamage, readJournal, segmentNames } from './journal.ts'
+import { readJournal, segmentNames } from './journal.ts'
 import { type NoteSigner, type NoteVerifier, noteVerifier } from './note.ts'
 import { rangeRoot } from './proofs.ts'
 import { encodeEntries, nodesFromTiles, type ReadLogFile, readBundle, readEdge } from './tiles.ts'
@@ -15,7 +17,7 @@ export type LoadOptions = {
   readonly signer: NoteSigner
   /** A checkpoint that somebody kept: the log must still begin with what it vouched for, or it is not opened. */
   readonly remembered?: string
-  /** Go on with what is left of a damaged journal. For an operator who has looked. */
+  /** Go on with what is left of a damaged journal, or without what is remembered. For an operator who has looked. */
   readonly acceptDamage?: boolean
 }
 
@@ -33,7 +35,7 @@ export type Recovery = {
   /** Records of a batch that a crash tore; nobody was told that they are on record, and they are not. */
   readonly dropped: number
   /** Only with `acceptDamage`. */
-  readonly damage: readonly JournalDamage[]
+  readonly damage: readonly LogFinding[]
 }
 
 /** Writes nothing. Rejects with an Error that says what is wrong where the log is damaged or of another key. */
@@ -47,8 +49,9 @@ export async function load(options: LoadOptions, files: Files): Promise<Loaded> 
     const { entries, unfinished } = readJournal(segments, verifier, emptyTree())
     if (entries.length > 0 || unfinished > 0 || (await files.facts(join(directory, 'tile'))) !== undefined)
       throw damaged(directory, 'its checkpoint is missing.')
-    if (options.remembered !== undefined) throw damaged(directory, 'it is empty, and once was not.')
-    const recovery = { replayed: 0, dropped: 0, damage: [] }
+    const lost = options.remembered === undefined ? [] : [rolledBack(0, 'it is empty, and once was not.')]
+    requireAccepted(options, lost)
+    const recovery = { replayed: 0, dropped: 0, damage: lost }
     return { growing: growingFrom(signer, 0, [], Buffer.alloc(0)), recovery, checkpoint: undefined }
   }
 
@@ -60,18 +63,31 @@ export async function load(options: LoadOptions, files: Files): Promise<Loaded> 
   if (tree.root() !== checkpoint.root) throw damaged(directory, 'its tiles are not those of its checkpoint.')
   const partialBundle = await readPartialBundle(readFile, size, edge[0]?.level === 0 ? edge[0].hashes : undefined)
   if (partialBundle === undefined) throw damaged(directory, 'its last entries are not those of its tiles.')
-  if (options.remembered !== undefined) await requireBeginning(options.remembered, verifier, directory, size, readFile)
+  const lost =
+    options.remembered === undefined ? [] : await notBeginningWith(options.remembered, verifier, size, readFile)
 
-  const { entries, unfinished, damage } = readJournal(segments, verifier, tree)
-  if (damage.length > 0 && options.acceptDamage !== true)
-    throw damaged(directory, damage.map(({ message }) => message).join(' '))
+  const { entries, unfinished, damage: ofJournal } = readJournal(segments, verifier, tree)
+  const damage = [...lost, ...ofJournal]
+  requireAccepted(options, damage)
   const growing = growingFrom(signer, size, edge, partialBundle)
   growing.add(encodeEntries(entries), entries.map(leafHash))
   return { growing, recovery: { replayed: entries.length, dropped: unfinished, damage }, checkpoint: note }
 }
 
+function requireAccepted({ directory, acceptDamage }: LoadOptions, damage: readonly LogFinding[]): void {
+  if (damage.length > 0 && acceptDamage !== true)
+    throw damaged(directory, damage.map(({ message }) => message).join(' '))
+}
+
+function rolledBack(index: number, message: string): LogFinding {
+  return { kind: 'rolled-back', index, message }
+}
+
 function damaged(directory: string, what: string): Error {
-  return new Error(`The audit log in ${directory} is damaged: ${what} See docs/audit.md, "When the log is damaged".`)
+  return problem('AuditUnavailable', {
+    message: `The audit log in ${directory} is damaged: ${what}`,
+    mend: 'See docs/audit.md, "When the log is damaged". Nothing was changed.',
+  })
 }
 
 /** As it is on disk; undefined where its entries do not hash to the leaves. */
@@ -88,16 +104,16 @@ async function readPartialBundle(
 }
 
 /** A checkpoint leaves the house only once it is published: the published log must reach back to it. */
-async function requireBeginning(
+async function notBeginningWith(
   remembered: string,
   verifier: NoteVerifier,
-  directory: string,
   size: number,
   readFile: ReadLogFile,
-): Promise<void> {
+): Promise<readonly LogFinding[]> {
   const older = openCheckpoint(verifier, remembered)
   if (older === undefined) throw new Error(`The remembered checkpoint is not signed by this key for ${verifier.name}.`)
-  if (older.size > size) throw damaged(directory, `it holds ${size} records and once held ${older.size}.`)
+  if (older.size > size) return [rolledBack(size, `it holds ${size} records and once held ${older.size}.`)]
   const root = older.size === 0 ? emptyRoot : await rangeRoot(nodesFromTiles(readFile, size), 0, older.size)
-  if (root !== older.root) throw damaged(directory, `its first ${older.size} records are not those of back then.`)
+  if (root === older.root) return []
+  return [{ kind: 'history-changed', message: `its first ${older.size} records are not those of back then.` }]
 }
