@@ -47,7 +47,7 @@ export async function doChores(world: World): Promise<number> {
     if (progress === 0) break
   }
   done -= failed.size
-  for (const collection of ['wrappingKey', 'importRequest', 'credential'] as const)
+  for (const collection of ['wrappingKey', 'importRequest', 'credential', 'session'] as const)
     done += await removeDue(world, collection, now)
   const [failure] = failed.values()
   if (failure !== undefined) throw failure
@@ -194,7 +194,7 @@ export async function eraseKey(world: World, key: Key, now: Instant, operation =
 
 async function removeDue(
   world: World,
-  collection: 'wrappingKey' | 'importRequest' | 'credential',
+  collection: 'wrappingKey' | 'importRequest' | 'credential' | 'session',
   now: Instant,
 ): Promise<number> {
   let done = 0

@@ -164,6 +164,13 @@ export const settings = {
     'info',
     oneOf('trace', 'debug', 'info', 'warn', 'error'),
   ),
+  console: setting('console', 'Serve the console under /ui.', true, flag),
+  consoleTokenSignIn: setting(
+    'console_token_sign_in',
+    'Let people sign in to the console by pasting a token.',
+    false,
+    flag,
+  ),
   choreSeconds: setting(
     'chore_seconds',
     'Seconds between two rounds of chores. Nothing depends on them being quick.',

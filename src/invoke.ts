@@ -13,6 +13,7 @@ import { partitionOf, type Scope } from './domain/scope.ts'
 import { formatInstant } from './domain/time.ts'
 import { ensureDefaultKey, namesDefaultKey } from './operations/keys/default-key.ts'
 import type {
+  AccessAnswer,
   AccessQuestion,
   AnyOperation,
   Context,
@@ -54,7 +55,8 @@ export type Call = {
 
 const noDifferences: Differences = {}
 
-type Draft = { -readonly [Member in keyof AuditRecord]: AuditRecord[Member] }
+/** A record that is still being written. */
+export type Draft = { -readonly [Member in keyof AuditRecord]: AuditRecord[Member] }
 
 /** The output of the operation, in memory form: bytes and instants; the dialect of the face writes them. */
 export async function invoke(service: Service, call: Call): Promise<unknown> {
@@ -69,23 +71,37 @@ export async function invoke(service: Service, call: Call): Promise<unknown> {
     outcome: 'ok',
   }
   const used: Used[] = []
+  const output = await recorded(service, draft, (onCommit) => perform(service, call, draft, used, onCommit))
+  if (used.length > 0) await stillAlive(service, used, draft)
+  return output
+}
+
+/**
+ * Does something that goes on record, however it ends; the record is durable before this returns or throws. Whoever
+ * commits changes with the draft calls `onCommit` first.
+ */
+export async function recorded<T>(
+  service: Service,
+  draft: Draft,
+  run: (onCommit: () => void) => Promise<T>,
+): Promise<T> {
+  const { world } = service
   let committed = false
-  let output: unknown
+  let output: T | undefined
   let refusal: Problem | undefined
   try {
-    output = await perform(service, call, draft, used, () => {
+    output = await run(() => {
       committed = true
     })
   } catch (error) {
-    refusal = asProblem(error, service, call.requestId)
+    refusal = asProblem(error, service, draft.requestId)
     draft.outcome = refusal.code
   }
   await world.audit.append(draft)
   // Where the store could not say how the commit ended, the next start finds out.
-  if (committed && refusal?.code !== 'StoreUnavailable') world.store.settled([call.requestId])
+  if (committed && refusal?.code !== 'StoreUnavailable') world.store.settled([draft.requestId])
   if (refusal !== undefined) throw refusal
-  if (used.length > 0) await stillAlive(service, used, draft)
-  return output
+  return output as T
 }
 
 type Used = { readonly key: Key; readonly need: KeyNeed<unknown> }
@@ -267,7 +283,10 @@ async function permit(
 }
 
 /** Who asks has the right to ask (kms:ExplainAccess); the question is about another principal of their account. */
-async function answerQuestion({ service, call, caller, scope }: Asking, question: AccessQuestion): Promise<unknown> {
+async function answerQuestion(
+  { service, call, caller, scope }: Asking,
+  question: AccessQuestion,
+): Promise<AccessAnswer> {
   const { store, clock } = service.world
   const { principal } = question
   const reference = question.keyRef === undefined ? undefined : parseKeyReference(question.keyRef)

@@ -11,6 +11,7 @@ import { openPermissions } from './permissions.ts'
 import { alibabaFace } from './protocols/alibaba/face.ts'
 import { openAuthenticator } from './protocols/authenticator.ts'
 import { awsFace } from './protocols/aws/face.ts'
+import { consoleFace } from './protocols/console/face.ts'
 import { defaultLimits, type Face } from './protocols/http.ts'
 import { operationsFace } from './protocols/operations-face.ts'
 import { restFace } from './protocols/rest/face.ts'
@@ -44,6 +45,8 @@ export async function startService(options: {
   readonly log: Logger
   /** Faces of this start only, before all others: dev mode's clock. */
   readonly moreFaces?: readonly Face[]
+  /** A throw-away service: people sign in to the console with its token. */
+  readonly devMode?: true
 }): Promise<RunningService> {
   const { world, config, log } = options
   const metrics = createMetrics()
@@ -59,6 +62,21 @@ export async function startService(options: {
   const limits = defaultLimits
   const faces: Face[] = [
     ...(options.moreFaces ?? []),
+    ...(config.console
+      ? [
+          consoleFace({
+            service,
+            operations,
+            authenticator,
+            limits,
+            defaultRegion: config.region,
+            folder: join(import.meta.dirname, '..', 'console', 'dist'),
+            devMode: options.devMode === true,
+            tokenSignIn: options.devMode === true || config.consoleTokenSignIn,
+            warn: (facts, words) => log.warn(facts, words),
+          }),
+        ]
+      : []),
     awsFace({ service, operations, authenticator, limits }),
     alibabaFace({ service, operations, authenticator, limits, defaultRegion: config.region }),
     operationsFace({

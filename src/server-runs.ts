@@ -34,7 +34,7 @@ export async function serve(environment: Environment, terminal: Terminal): Promi
     log,
     listeners: [
       { host: config.httpsHost, port: config.httpsPort, tls },
-      { host: '127.0.0.1', port: config.httpPort },
+      { host: 'localhost', port: config.httpPort },
     ],
   })
   const [https, http] = running.servers
@@ -213,10 +213,11 @@ export async function dev(
     // Where scripts read one line of JSON, the log must not disturb them; it goes to stderr.
     log: createLog(config.logLevel === 'info' ? 'warn' : config.logLevel, process.stderr),
     listeners: [
-      { host: '127.0.0.1', port },
-      ...(tls === undefined ? [] : [{ host: '127.0.0.1', port: port === 0 ? 0 : port + 1, tls }]),
+      { host: 'localhost', port },
+      ...(tls === undefined ? [] : [{ host: 'localhost', port: port === 0 ? 0 : port + 1, tls }]),
     ],
     moreFaces: [devClockFace(world)],
+    devMode: true,
   })
   const [http, https] = running.servers
   const ready: DevServer = {
@@ -248,6 +249,7 @@ function devWords(ready: DevServer): string {
     ...(ready.httpsEndpoint === undefined
       ? []
       : [`  HTTPS     ${ready.httpsEndpoint}   (certificate: ${ready.caCert})`]),
+    `  Console   ${ready.httpsEndpoint ?? ready.endpoint}/ui/   sign in with the token below`,
     `  API docs  ${ready.endpoint}/docs/`,
     '  Storage   memory: every key is lost when this process ends. Not for real data.',
     '',

@@ -66,6 +66,9 @@ export type TestServiceOptions = {
   readonly config?: Partial<Config>
   /** Of the process: what the module of an HSM reads from it. */
   readonly environment?: Environment
+  /** `localhost` for what a browser is to reach. */
+  readonly host?: '127.0.0.1' | 'localhost'
+  readonly devMode?: true
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
@@ -94,7 +97,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     world,
     config: { ...config, choreSeconds: 3600 },
     operatorAccount: testAccount,
-    listeners: [{ host: '127.0.0.1', port: 0 }],
+    listeners: [{ host: options.host ?? '127.0.0.1', port: 0 }],
+    ...(options.devMode ? { devMode: true } : {}),
     log: createLog('fatal'),
   })
   const url = `http://127.0.0.1:${running.servers[0]?.port}`

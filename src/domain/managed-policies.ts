@@ -9,7 +9,7 @@ export type ManagedPolicy = {
 }
 
 /** Who one is, and what the service is: nothing of any key. AWS asks no right for the former either. */
-const everyone = ['DescribeAccountKmsStatus', 'DescribeRegions', 'DescribeService', 'GetCallerIdentity']
+const everyone = ['DescribeAccountKmsStatus', 'DescribeRegions', 'DescribeService', 'GetCallerIdentity', 'GetOwnRights']
 
 const seeKeys = [
   'DescribeKey',

@@ -3,6 +3,7 @@ import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } fr
 import { dueAt, upcomingOf } from './lifecycle.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
 import { partitionOf } from './scope.ts'
+import { endsAt, type Session } from './session.ts'
 import type { Instant } from './time.ts'
 
 /** Everything a store keeps, by collection. */
@@ -11,6 +12,7 @@ export type Collections = {
   principal: Principal
   policy: PolicyRecord
   credential: Credential
+  session: Session
   key: Key
   version: KeyVersion
   alias: Alias
@@ -65,6 +67,12 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
       principal: (credential) => `${credential.account}/${credential.principalName}/${credential.credentialId}`,
     },
     due: (credential) => credential.expiresAt,
+  },
+  session: {
+    partition: () => installation,
+    id: (session) => session.idHash,
+    indexes: { principal: (session) => `${session.account}/${session.principalName}/${session.credentialId}` },
+    due: endsAt,
   },
   key: {
     partition: partitionOf,

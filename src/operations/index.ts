@@ -4,6 +4,7 @@ import { createAccessKey, createToken, deleteCredential, listCredentials } from 
 import { explainAccess } from './access/explain-access.ts'
 import { explainPolicy } from './access/explain-policy.ts'
 import { getCallerIdentity } from './access/get-caller-identity.ts'
+import { getOwnRights } from './access/get-own-rights.ts'
 import { createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant } from './access/grants.ts'
 import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './access/key-policy.ts'
 import { deletePolicy, getPolicy, listPolicies, putPolicy } from './access/policies.ts'
@@ -142,6 +143,7 @@ export const operations: readonly AnyOperation[] = [
   listAccounts,
   explainAccess,
   explainPolicy,
+  getOwnRights,
   listAuditRecords,
   getAuditCheckpoint,
   getAuditProof,

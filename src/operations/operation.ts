@@ -7,6 +7,7 @@ import { problem } from '../domain/errors.ts'
 import type { GrantTerms } from '../domain/grant.ts'
 import type { Key } from '../domain/key.ts'
 import { requireEnabled, stateAt } from '../domain/lifecycle.ts'
+import type { Decision, Explanation } from '../domain/policy.ts'
 import type { Change, World } from '../domain/ports.ts'
 import type { Caller, Principal } from '../domain/principal.ts'
 import type { Scope } from '../domain/scope.ts'
@@ -106,13 +107,15 @@ export type Context = {
   /** May the caller do this too? `AccessDenied` where not. */
   permit(action: string, resource: string): Promise<void>
   /** What would be allowed to a principal of the caller's account, and why. Nothing is done. */
-  explain(question: AccessQuestion): Promise<unknown>
+  explain(question: AccessQuestion): Promise<AccessAnswer>
   /** Another operation in the name of the same caller, its input already decoded, with its own checks and its own record. */
   call(operation: AnyOperation, input: unknown): Promise<unknown>
   readonly settings: ServiceSettings
   /** Where this face's cloud differs on purpose; empty at the REST face. */
   readonly differences: Differences
 }
+
+export type AccessAnswer = Decision & Pick<Explanation, 'statements' | 'grants'>
 
 export type AccessQuestion = {
   readonly principal: Principal

@@ -11,12 +11,17 @@ export type AccessKey = {
   readonly secret: string
 }
 
+export type Presented = Pick<Credential, 'account' | 'principalName' | 'credentialId'>
+
 export type Authenticator = {
   /** `NotAuthenticated` in the same words whatever is wrong with it. */
   byToken(token: string): Promise<Caller>
   /** The secret to check a signature with; undefined where there is no such key, or it is not valid now. */
   findAccessKey(accessKeyId: string): Promise<AccessKey | undefined>
-  callerOf(credential: Credential): Promise<Caller>
+  /** By what they presented: a credential, or the session of a browser. */
+  callerOf(presented: Presented): Promise<Caller>
+  /** The token's credential, if it is valid now. */
+  findToken(lookup: string): Promise<Credential | undefined>
 }
 
 export function tokenLookup(token: string): string {
@@ -35,7 +40,7 @@ export function openAuthenticator(from: {
   const { store, clock, sealer } = from
   // Keyed by the identity of the record: a changed or removed credential is never found here.
   const secrets = new WeakMap<Credential, AccessKey>()
-  const callers = new WeakMap<Credential, Caller>()
+  const callers = new WeakMap<Presented, Caller>()
 
   async function valid(lookup: string, kind: Credential['kind']): Promise<Credential | undefined> {
     const credential = await store.get('credential', installation, lookup)
@@ -44,24 +49,26 @@ export function openAuthenticator(from: {
     return credential
   }
 
-  async function callerOf(credential: Credential): Promise<Caller> {
-    const principal: Principal | undefined = await store.get('principal', credential.account, credential.principalName)
+  async function callerOf(presented: Presented): Promise<Caller> {
+    const { account, principalName, credentialId } = presented
+    const principal: Principal | undefined = await store.get('principal', account, principalName)
     if (principal === undefined || principal.disabled) throw notAuthenticated()
-    const known = callers.get(credential)
+    const known = callers.get(presented)
     if (known?.principal === principal) return known
     const caller: Caller = {
-      account: credential.account,
-      principalArn: principalArn(credential.account, principal.name),
+      account,
+      principalArn: principalArn(account, principal.name),
       principalName: principal.name,
-      credentialId: credential.credentialId,
+      credentialId,
       principal,
     }
-    callers.set(credential, caller)
+    callers.set(presented, caller)
     return caller
   }
 
   return {
     callerOf,
+    findToken: (lookup) => valid(lookup, 'token'),
     async byToken(token) {
       const credential = await valid(tokenLookup(token), 'token')
       if (credential === undefined) throw notAuthenticated()
@@ -81,7 +88,7 @@ export function openAuthenticator(from: {
   }
 }
 
-function notAuthenticated() {
+export function notAuthenticated() {
   return problem('NotAuthenticated', {
     message: 'The credential is not valid.',
     mend: 'It may have expired or been deleted. keyward access token create makes a new one.',

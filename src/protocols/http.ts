@@ -18,7 +18,8 @@ export type HttpRequest = {
 
 export type HttpAnswer = {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  /** A list is a header that comes several times. */
+  readonly headers: Readonly<Record<string, string | string[]>>
   readonly body: string | Uint8Array
   /** For metrics and the log: which operation, and how it ended. */
   readonly operation?: string

@@ -44,7 +44,30 @@ const timeouts = { headers: 10_000, request: 30_000, keepAlive: 65_000 } as cons
  */
 const headerBytes = 65_536
 
+/** On `localhost` it answers at both addresses of this name, where the machine has both: browsers try either first. */
 export async function listen(listener: Listener, options: ServerOptions): Promise<RunningServer> {
+  if (listener.host !== 'localhost') return listenAt(listener, options)
+  for (let attempt = 1; ; attempt++) {
+    const first = await listenAt({ ...listener, host: '127.0.0.1' }, options)
+    try {
+      const second = await listenAt({ ...listener, host: '::1', port: first.port }, options)
+      return {
+        ...first,
+        close: async (graceMs) => void (await Promise.all([first.close(graceMs), second.close(graceMs)])),
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return first
+      await first.close(0)
+      // A port that was free at one address only: another one is drawn.
+      if (code !== 'EADDRINUSE' || listener.port !== 0 || attempt === mostDraws) throw error
+    }
+  }
+}
+
+const mostDraws = 10
+
+async function listenAt(listener: Listener, options: ServerOptions): Promise<RunningServer> {
   const secure = listener.tls !== undefined
   const handle = handler(options, secure)
   const common = { maxHeaderSize: headerBytes, requestTimeout: timeouts.request, headersTimeout: timeouts.headers }

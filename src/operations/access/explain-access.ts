@@ -3,7 +3,16 @@ import { operation } from '../operation.ts'
 import { encryptionContext, keyRef } from '../shapes.ts'
 import { findPrincipal, principalName } from './principals.ts'
 
-const statement = z.object({ policy: z.string(), sid: z.string().optional(), index: z.number().int() })
+export const statementReference = z.object({
+  policyName: z.string(),
+  sid: z.string().optional(),
+  index: z.number().int(),
+})
+
+export const askedAction = z
+  .string()
+  .regex(/^(?:kms:)?[A-Za-z]{1,64}$/)
+  .describe('Such as Encrypt or kms:Encrypt.')
 
 export const explainAccess = operation({
   name: 'ExplainAccess',
@@ -14,10 +23,7 @@ export const explainAccess = operation({
   key: undefined,
   input: z.strictObject({
     principalName: principalName.describe('Of this account.'),
-    action: z
-      .string()
-      .regex(/^(?:kms:)?[A-Za-z]{1,64}$/)
-      .describe('Such as Encrypt or kms:Encrypt.'),
+    action: askedAction,
     keyId: keyRef.optional(),
     encryptionContext: encryptionContext.optional(),
     sourceAddress: z.string().max(64).optional().describe("Without it: the caller's own."),
@@ -26,7 +32,7 @@ export const explainAccess = operation({
     allowed: z.boolean(),
     by: z.string(),
     reason: z.string(),
-    statement: statement.optional(),
+    statement: statementReference.optional(),
     grantId: z.string().optional(),
     statements: z.array(z.record(z.string(), z.unknown())),
     grants: z.array(z.record(z.string(), z.unknown())),

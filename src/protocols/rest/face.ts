@@ -1,110 +1,34 @@
 /** Our own REST API: JSON, bearer tokens, RFC 9457. All of it is read off the operations. */
 import { Problem, problem } from '../../domain/errors.ts'
-import { regionPattern } from '../../domain/scope.ts'
-import { invoke, type Service } from '../../invoke.ts'
-import type { AnyOperation } from '../../operations/operation.ts'
 import type { Authenticator } from '../authenticator.ts'
-import { canonicalDialect, encoderFor } from '../dialect.ts'
-import { type Face, type HttpAnswer, type HttpRequest, header, type Limits, parseJson } from '../http.ts'
+import { type Face, type HttpRequest, header } from '../http.ts'
+import { type RestCallsOptions, restCalls } from './calls.ts'
 import { problemAnswer } from './problems.ts'
-import { routeTree } from './routes.ts'
 
-export type RestOptions = {
-  readonly service: Service
-  readonly operations: readonly AnyOperation[]
+export type RestOptions = Omit<RestCallsOptions, 'protocol' | 'authenticate'> & {
   readonly authenticator: Authenticator
-  readonly limits: Limits
-  /** The region of requests that name none. */
-  readonly defaultRegion: string
 }
 
-export function restFace(options: RestOptions): Face {
-  const { service, operations, authenticator, limits, defaultRegion } = options
-  const route = routeTree(operations)
-  const encoders = new Map(
-    operations.map((operation) => [operation, encoderFor(operation.output, canonicalDialect)] as const),
+export function restFace({ authenticator, ...options }: RestOptions): Face {
+  const call = restCalls({
+    ...options,
+    protocol: 'rest',
+    authenticate: (request) => authenticator.byToken(bearerToken(request)),
+  })
+  return {
+    name: 'rest',
+    takes: ({ path }) => path.startsWith('/v1/'),
+    answer: (request) => call(request, request.path),
+    refuse: refuseInProblems,
+  }
+}
+
+/** Of a request that was refused before its body was read, or that met a bug. */
+export const refuseInProblems: Face['refuse'] = (request, error) =>
+  problemAnswer(
+    error instanceof Problem ? error : problem('Internal', { mend: `Reference: ${request.requestId}` }),
+    request.requestId,
   )
-
-  const refuse: Face['refuse'] = (request, error) =>
-    problemAnswer(
-      error instanceof Problem ? error : problem('Internal', { mend: `Reference: ${request.requestId}` }),
-      request.requestId,
-    )
-
-  async function answer(request: HttpRequest): Promise<HttpAnswer> {
-    let operation: AnyOperation | undefined
-    try {
-      const match = route(request.method, request.path)
-      if (match === undefined)
-        throw problem('NotFound', {
-          mend: 'GET /v1/openapi.json lists all paths. An alias in a path is written alias%2FNAME.',
-        })
-      if ('allowed' in match) throw problem('MethodNotAllowed', { mend: `Use ${match.allowed.join(' or ')}.` })
-      operation = match.operation
-      const output = await invoke(service, {
-        requestId: request.requestId,
-        protocol: 'rest',
-        operation,
-        input: inputOf(request, match.parameters, limits),
-        region: regionOf(request, defaultRegion),
-        sourceAddress: request.sourceAddress,
-        secureTransport: request.secure,
-        authenticate: () => authenticator.byToken(bearerToken(request)),
-      })
-      return {
-        status: 200,
-        headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
-        body: JSON.stringify(encoders.get(operation)?.(output)),
-        operation: operation.name,
-        outcome: 'ok',
-      }
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error
-      return problemAnswer(error, request.requestId, operation?.name)
-    }
-  }
-
-  return { name: 'rest', takes: ({ path }) => path.startsWith('/v1/'), answer, refuse }
-}
-
-function inputOf(request: HttpRequest, parameters: Readonly<Record<string, string>>, limits: Limits): unknown {
-  const query: Record<string, string> = {}
-  if (request.query !== '')
-    for (const [name, value] of new URLSearchParams(request.query)) {
-      if (name in query) throw problem('InvalidRequest', { member: name, message: `The query names ${name} twice.` })
-      query[name] = value
-    }
-  let body: object = {}
-  if (request.body.length > 0) {
-    const type = header(request, 'content-type')
-    // curl -d says form-urlencoded of itself; a JSON body is what counts. Anything else is a mistake worth telling.
-    if (type !== undefined && !/^application\/(?:[\w.+-]*json|x-www-form-urlencoded)\b/i.test(type))
-      throw problem('UnsupportedMediaType', { mend: 'Send Content-Type: application/json.' })
-    const parsed = parseJson(request.body, limits)
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-      throw problem('InvalidRequest', { message: 'The body must be a JSON object.' })
-    body = parsed
-  }
-  for (const name of Object.keys(body))
-    if (name in parameters || name in query)
-      throw problem('InvalidRequest', {
-        member: name,
-        message: `${name} stands in the URL and in the body.`,
-        mend: 'Leave it out of the body.',
-      })
-  return { ...query, ...body, ...parameters }
-}
-
-function regionOf(request: HttpRequest, defaultRegion: string): string {
-  const region = header(request, 'x-keyward-region') ?? defaultRegion
-  if (region.length > 64 || !regionPattern.test(region))
-    throw problem('InvalidRequest', {
-      member: 'X-Keyward-Region',
-      message: 'The region is not a valid name.',
-      mend: 'Lower-case letters, digits and hyphens.',
-    })
-  return region
-}
 
 function bearerToken(request: HttpRequest): string {
   const authorization = header(request, 'authorization')
