@@ -18,7 +18,13 @@ function run(command, args) {
 }
 
 // Debian's packages that tests use, where they may be installed. Without them those tests say what they miss.
-const packages = { openssl: 'openssl', curl: 'curl', softhsm2: 'softhsm2-util', 'libnss3-tools': 'certutil' }
+const packages = {
+  openssl: 'openssl',
+  curl: 'curl',
+  softhsm2: 'softhsm2-util',
+  'libnss3-tools': 'certutil',
+  chromium: 'chromium',
+}
 const missing = Object.entries(packages)
   .filter(([, program]) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
   .map(([name]) => name)
@@ -31,9 +37,14 @@ if (only.length === 0 && missing.length > 0 && process.getuid?.() === 0 && exist
 
 if (only.length === 0) {
   run('tsc', ['--noEmit'])
+  run('tsc', ['--noEmit', '-p', 'console/tsconfig.json'])
   run('biome', ['check', '.'])
 }
-const files = only.length > 0 ? only : globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).sort()
+run('node', ['scripts/build-console.mjs'])
+const files =
+  only.length > 0
+    ? only
+    : globSync(['src/**/*.test.ts', 'console/src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).sort()
 run('node', [
   '--disable-warning=ExperimentalWarning',
   '--test',

@@ -167,13 +167,22 @@ export type OperationGroup =
   | 'audit'
   | 'usage'
 
-type Definition<Input extends z.ZodType, Output extends z.ZodType, Need, OtherNeed> = {
+type Route = `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /v1/${string}`
+
+type Definition<
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+  Need,
+  OtherNeed,
+  Name extends string = string,
+  Rest extends Route = Route,
+> = {
   /** As the clouds name it, where they agree. The right to it is `kms:<name>`. */
-  readonly name: string
+  readonly name: Name
   readonly summary: string
   readonly group: OperationGroup
   /** Method and path under the root; `{name}` takes a member of the input. */
-  readonly rest: `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /v1/${string}`
+  readonly rest: Rest
   /** The words of the CLI command. */
   readonly cli: string
   readonly key: Need
@@ -207,11 +216,23 @@ export type AnyOperation = Omit<
   ) => Promise<unknown>
 }
 
+/** What a caller in TypeScript must know of an operation: its name, its route, and the JSON that goes in and comes out. */
+export type Wire<Name extends string, Rest extends string, Input, Output> = {
+  readonly name: Name
+  readonly rest: Rest
+  /** For the compiler alone; never there. */
+  readonly wire?: { readonly input: Input; readonly output: Output }
+}
+
 export function operation<
+  const Name extends string,
+  const Rest extends Route,
   Input extends z.ZodType,
   Output extends z.ZodType,
   Need extends KeyNeed<z.output<Input>> | undefined,
   OtherNeed extends KeyNeed<z.output<Input>> | undefined = undefined,
->(definition: Definition<Input, Output, Need, OtherNeed>): AnyOperation {
-  return definition as unknown as AnyOperation
+>(
+  definition: Definition<Input, Output, Need, OtherNeed, Name, Rest>,
+): AnyOperation & Wire<Name, Rest, z.input<Input>, z.input<Output>> {
+  return definition as never
 }

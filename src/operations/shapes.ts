@@ -109,6 +109,16 @@ export const tags = z
   .record(tagKey, z.string().max(256))
   .refine((map) => Object.keys(map).length <= 50, { error: 'must be at most 50 tags' })
 
+/** Some of these words, separated by commas: a filter that any of them meets. */
+export function anyOf<const Word extends string>(words: readonly Word[]) {
+  return z
+    .codec(z.string().max(1024), z.array(z.enum(words as [Word, ...Word[]])).min(1), {
+      decode: (text) => text.split(',') as Word[],
+      encode: (chosen) => chosen.join(','),
+    })
+    .describe(`Any of ${words.join(', ')}; several are separated by commas.`)
+}
+
 export const pageLimit = z.coerce.number().int().min(1).max(1000).default(100)
 export const pageMarker = z.string().min(1).max(1024).optional().describe('`nextMarker` of the page before.')
 export const nextMarker = z.string().optional()

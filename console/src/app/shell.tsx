@@ -1,0 +1,219 @@
+/** What stands around every screen: navigation, language, theme, region, account, notices, and the way back. */
+import AppLayout from '@cloudscape-design/components/app-layout'
+import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
+import SideNavigation, { type SideNavigationProps } from '@cloudscape-design/components/side-navigation'
+import TopNavigation, { type TopNavigationProps } from '@cloudscape-design/components/top-navigation'
+import { useQueryClient } from '@tanstack/react-query'
+import { Outlet, useRouterState } from '@tanstack/react-router'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { request } from '../api/client.ts'
+import { type Session, sessionKey, useSession } from '../api/session.ts'
+import { type Language, languages, useLanguage, useText } from '../i18n/index.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { ErrorBoundary } from './error-boundary.tsx'
+import { base, useFollow, useGo } from './follow.tsx'
+import icon from './icon.svg'
+import { NotificationBar } from './notifications.tsx'
+import { Pending } from './pending.tsx'
+import { type Theme, usePreferences } from './preferences.tsx'
+import { firstScreen, screens, sections } from './screens.ts'
+
+const Entrance = lazy(() => import('../screens/login/entrance.tsx').then((file) => ({ default: file.Entrance })))
+
+export function Shell() {
+  const { data: session, error, refetch } = useSession()
+  return (
+    <>
+      <Top session={session} />
+      {session?.state === 'signed-in' ? (
+        <Inside />
+      ) : (
+        <main>
+          {error !== null ? (
+            <ProblemAlert error={error} retry={() => void refetch()} />
+          ) : (
+            <Suspense fallback={<Pending />}>
+              {session === undefined ? <Pending /> : <Entrance session={session} />}
+            </Suspense>
+          )}
+        </main>
+      )}
+    </>
+  )
+}
+
+function Inside() {
+  const text = useText()
+  const { pathname } = useRouterState({ select: ({ location }) => location })
+  const [navigationOpen, setNavigationOpen] = useState(() => innerWidth > 688)
+  const narrow = () => innerWidth <= 688
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new place closes the navigation that covers it
+  useEffect(() => {
+    if (narrow()) setNavigationOpen(false)
+  }, [pathname])
+  return (
+    <AppLayout
+      headerSelector="#top"
+      navigation={<Side pathname={pathname} />}
+      navigationOpen={navigationOpen}
+      onNavigationChange={({ detail }) => setNavigationOpen(detail.open)}
+      breadcrumbs={<Crumbs pathname={pathname} />}
+      notifications={<NotificationBar />}
+      stickyNotifications
+      toolsHide
+      ariaLabels={{
+        navigation: text.app.navigation,
+        navigationClose: text.app.closeNavigation,
+        navigationToggle: text.app.openNavigation,
+        notifications: text.app.notifications,
+      }}
+      content={
+        <ErrorBoundary place={pathname}>
+          <Suspense fallback={<Pending />}>
+            <Outlet />
+          </Suspense>
+        </ErrorBoundary>
+      }
+    />
+  )
+}
+
+function Side({ pathname }: { readonly pathname: string }) {
+  const text = useText()
+  const follow = useFollow()
+  const items: SideNavigationProps.Item[] = []
+  for (const section of sections) {
+    const links = screens.flatMap(({ path, inSideNavigation }) =>
+      inSideNavigation?.section === section
+        ? [{ type: 'link' as const, text: inSideNavigation.label(text), href: base + path }]
+        : [],
+    )
+    if (links.length === 0) continue
+    if (section === 'top') items.push(...links)
+    else items.push({ type: 'section-group', title: text.app.sections[section], items: links })
+  }
+  const here = screens
+    .map(({ path }) => path)
+    .filter((path) => pathname === path || pathname.startsWith(`${path}/`))
+    .sort((one, other) => other.length - one.length)[0]
+  return (
+    <SideNavigation
+      header={{ text: text.app.product, href: base + firstScreen }}
+      items={items}
+      activeHref={base + (here ?? pathname)}
+      onFollow={follow}
+    />
+  )
+}
+
+/** `/keys/ID/import` is also `/keys` and `/keys/ID`: each part of a path that is a screen leads there. */
+function Crumbs({ pathname }: { readonly pathname: string }) {
+  const text = useText()
+  const follow = useFollow()
+  const parts = pathname.split('/').filter((part) => part !== '')
+  const items = parts.map((part, index) => ({
+    text: (text.app.crumbs as Readonly<Record<string, string>>)[part] ?? decodeURIComponent(part),
+    href: `${base}/${parts.slice(0, index + 1).join('/')}`,
+  }))
+  return (
+    <BreadcrumbGroup
+      items={[{ text: text.app.product, href: base + firstScreen }, ...items]}
+      onFollow={follow}
+      ariaLabel={text.app.breadcrumbs}
+    />
+  )
+}
+
+function Top({ session }: { readonly session: Session | undefined }) {
+  const text = useText()
+  const follow = useFollow()
+  const { language, setLanguage } = useLanguage()
+  const { theme, setTheme, region, setRegion } = usePreferences()
+  const go = useGo()
+  const queries = useQueryClient()
+  const menu = (
+    label: string,
+    shown: string,
+    choices: readonly { readonly id: string; readonly text: string }[],
+    chosen: string,
+    choose: (id: string) => void,
+  ): TopNavigationProps.Utility => ({
+    type: 'menu-dropdown',
+    text: shown,
+    ariaLabel: `${label}: ${shown}`,
+    title: label,
+    items: choices.map(({ id, text: words }) => ({
+      id,
+      text: words,
+      itemType: 'checkbox' as const,
+      checked: id === chosen,
+    })),
+    onItemClick: ({ detail }) => choose(detail.id),
+  })
+
+  const utilities: TopNavigationProps.Utility[] = [
+    menu(
+      text.app.language,
+      languages[language],
+      Object.entries(languages).map(([id, name]) => ({ id, text: name })),
+      language,
+      (id) => setLanguage(id as Language),
+    ),
+    menu(
+      text.app.theme,
+      text.app.themes[theme],
+      Object.entries(text.app.themes).map(([id, name]) => ({ id, text: name })),
+      theme,
+      (id) => setTheme(id as Theme),
+    ),
+  ]
+  if (session?.state === 'signed-in' && session.principal !== undefined) {
+    const here = region ?? session.defaultRegion
+    const regions = [...new Set([here, session.defaultRegion, ...session.regions])]
+    utilities.push(
+      menu(
+        text.app.region,
+        here,
+        regions.map((id) => ({ id, text: id })),
+        here,
+        setRegion,
+      ),
+      {
+        type: 'menu-dropdown',
+        text: session.principal.name,
+        description: session.principal.account,
+        iconName: 'user-profile',
+        ariaLabel: `${text.app.account}: ${session.principal.name}`,
+        items: [
+          ...accountMenu.map(({ path, label }) => ({ id: path, text: label(text), href: base + path })),
+          { id: 'sign-out', text: text.app.signOut },
+        ],
+        onItemFollow: follow,
+        onItemClick: async ({ detail }) => {
+          if (detail.id !== 'sign-out') return
+          await request({ method: 'POST', path: '/ui/api/logout' }).catch(() => {})
+          queries.clear()
+          await queries.invalidateQueries({ queryKey: sessionKey })
+          go('/')
+        },
+      },
+    )
+  }
+  return (
+    <header id="top">
+      <TopNavigation
+        identity={{
+          href: base + firstScreen,
+          title: session?.devMode ? `${text.app.product} ${text.app.devMode}` : text.app.product,
+          logo: { src: icon, alt: text.app.product },
+          onFollow: follow,
+        }}
+        utilities={utilities}
+      />
+    </header>
+  )
+}
+
+/** Entries of the account menu, above "sign out". */
+const accountMenu: readonly { readonly path: string; readonly label: (text: ReturnType<typeof useText>) => string }[] =
+  []
