@@ -176,6 +176,7 @@ type Definition<
   OtherNeed,
   Name extends string = string,
   Rest extends Route = Route,
+  Cli extends string = string,
 > = {
   /** As the clouds name it, where they agree. The right to it is `kms:<name>`. */
   readonly name: Name
@@ -184,7 +185,7 @@ type Definition<
   /** Method and path under the root; `{name}` takes a member of the input. */
   readonly rest: Rest
   /** The words of the CLI command. */
-  readonly cli: string
+  readonly cli: Cli
   readonly key: Need
   readonly otherKey?: OtherNeed
   /** Where no key is concerned: the resource the right is asked for; `*` is everything of the account and region. */
@@ -216,10 +217,11 @@ export type AnyOperation = Omit<
   ) => Promise<unknown>
 }
 
-/** What a caller in TypeScript must know of an operation: its name, its route, and the JSON that goes in and comes out. */
-export type Wire<Name extends string, Rest extends string, Input, Output> = {
+/** What a caller in TypeScript must know of an operation: its names, its route, and the JSON that goes in and comes out. */
+export type Wire<Name extends string, Rest extends string, Cli extends string, Input, Output> = {
   readonly name: Name
   readonly rest: Rest
+  readonly cli: Cli
   /** For the compiler alone; never there. */
   readonly wire?: { readonly input: Input; readonly output: Output }
 }
@@ -227,12 +229,13 @@ export type Wire<Name extends string, Rest extends string, Input, Output> = {
 export function operation<
   const Name extends string,
   const Rest extends Route,
+  const Cli extends string,
   Input extends z.ZodType,
   Output extends z.ZodType,
   Need extends KeyNeed<z.output<Input>> | undefined,
   OtherNeed extends KeyNeed<z.output<Input>> | undefined = undefined,
 >(
-  definition: Definition<Input, Output, Need, OtherNeed, Name, Rest>,
-): AnyOperation & Wire<Name, Rest, z.input<Input>, z.input<Output>> {
+  definition: Definition<Input, Output, Need, OtherNeed, Name, Rest, Cli>,
+): AnyOperation & Wire<Name, Rest, Cli, z.input<Input>, z.input<Output>> {
   return definition as never
 }

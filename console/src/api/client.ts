@@ -2,20 +2,25 @@
 import type { Wire } from '../../../src/operations/operation.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: any operation, whatever goes in and comes out
-export type AnyWire = Wire<string, string, any, any>
+export type AnyWire = Wire<string, string, string, any, any>
 export type InputOf<Op extends AnyWire> = NonNullable<Op['wire']>['input']
 export type OutputOf<Op extends AnyWire> = NonNullable<Op['wire']>['output']
 
-/** An operation that can be called: its name, and its route. `of` is for the compiler alone. */
-export type Endpoint<Op extends AnyWire> = { readonly name: Op['name']; readonly rest: Op['rest']; readonly of?: Op }
+/** An operation that can be called: its name, its route, its words on the command line. `of` is for the compiler alone. */
+export type Endpoint<Op extends AnyWire> = {
+  readonly name: Op['name']
+  readonly rest: Op['rest']
+  readonly cli: Op['cli']
+  readonly of?: Op
+}
 
 /** What goes into an endpoint, what comes out of it. */
 export type Asked<E> = E extends Endpoint<infer Op> ? InputOf<Op> : never
 export type Answered<E> = E extends Endpoint<infer Op> ? OutputOf<Op> : never
 
-/** Name and route are checked by the compiler against the operation itself. */
-export function endpoint<Op extends AnyWire>(name: Op['name'], rest: Op['rest']): Endpoint<Op> {
-  return { name, rest }
+/** All three are checked by the compiler against the operation itself. */
+export function endpoint<Op extends AnyWire>(name: Op['name'], rest: Op['rest'], cli: Op['cli']): Endpoint<Op> {
+  return { name, rest, cli }
 }
 
 /** A problem that the server told (RFC 9457), or that kept it from being asked. */

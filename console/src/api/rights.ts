@@ -1,6 +1,7 @@
 /** What the signed-in may do: asked for whatever is on the screen, in one call for all that asks at the same moment. */
 import { useQuery } from '@tanstack/react-query'
-import { request } from './client.ts'
+import { call } from './client.ts'
+import { getOwnRights } from './operations.ts'
 
 /** `keyId` is absent where no single key is concerned. */
 type Question = { readonly action: string; readonly keyId: string | undefined }
@@ -28,11 +29,8 @@ async function askAll(keyId: string | undefined): Promise<void> {
   const askers = waiting.get(keyId) ?? []
   waiting.delete(keyId)
   try {
-    const { rights } = await request<{ rights: readonly { action: string; allowed: boolean }[] }>({
-      method: 'POST',
-      path: '/ui/v1/access/rights',
-      body: { actions: [...new Set(askers.map(({ action }) => action))], ...(keyId === undefined ? {} : { keyId }) },
-    })
+    const actions = [...new Set(askers.map(({ action }) => action))]
+    const { rights } = await call(getOwnRights, { actions, ...(keyId === undefined ? {} : { keyId }) })
     const allowed = new Map(rights.map((right) => [right.action, right.allowed]))
     for (const asker of askers) asker.resolve(allowed.get(asker.action) ?? false)
   } catch (error) {

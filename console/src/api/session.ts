@@ -5,8 +5,8 @@ import { request } from './client.ts'
 export type Session = {
   readonly state: 'setup' | 'login' | 'signed-in'
   readonly devMode: boolean
-  /** How one may sign in here: `passkey`, `oidc`, `token`. */
-  readonly methods: readonly string[]
+  /** How one may sign in here. */
+  readonly methods: { readonly passkey: boolean; readonly token: boolean; readonly oidc?: boolean }
   readonly principal?: { readonly account: string; readonly name: string; readonly arn: string }
   readonly defaultRegion: string
   readonly regions: readonly string[]

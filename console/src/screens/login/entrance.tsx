@@ -21,7 +21,7 @@ export function Entrance({ session }: { readonly session: Session }) {
     mutationFn: () => request({ method: 'POST', path: '/ui/api/token', body: { token } }),
     onSuccess: () => queries.invalidateQueries({ queryKey: sessionKey }),
   })
-  if (!session.methods.includes('token')) return null
+  if (!session.methods.token) return null
   const submit = (event: FormEvent) => {
     event.preventDefault()
     signIn.mutate()
