@@ -4,7 +4,7 @@
  */
 import { Problem } from './domain/errors.ts'
 import type { Key } from './domain/key.ts'
-import { deleteAtOf, expiryWarningDue, rotationDue, stateAt } from './domain/lifecycle.ts'
+import { deleteAtOf, expiryWarningDue, nextExpiryAt, rotationDue, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, Change, World } from './domain/ports.ts'
 import { type Collection, installation, type Setting } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
@@ -13,6 +13,7 @@ import { dayMs, formatInstant, type Instant } from './domain/time.ts'
 import { changed, nextKey } from './operations/keys/changed.ts'
 import { otherCopies } from './operations/keys/copies.ts'
 import { withoutMaterial } from './operations/material/delete-key-material.ts'
+import { hasMaterial } from './operations/material/materials.ts'
 import { withDueRotation } from './operations/versions/rotation.ts'
 
 /** So many records are looked at in one go; then requests have their turn. */
@@ -105,10 +106,11 @@ async function undisturbed(chore: () => Promise<boolean>): Promise<boolean> {
 
 async function tidyKey(world: World, key: Key, now: Instant): Promise<boolean> {
   if (stateAt(key, now).is === 'Deleted') return eraseKey(world, key, now)
-  if (key.materialExpiresAt !== undefined && now >= key.materialExpiresAt) {
-    const changes = await withoutMaterial(world, key, now)
+  const expiredAt = nextExpiryAt(key)
+  if (expiredAt !== undefined && now >= expiredAt) {
+    const changes = await withoutMaterial(world, key, now, (version) => !hasMaterial(version, now))
     await onRecord(world, 'ExpireKeyMaterial', key, changes, now, {
-      expiredAt: formatInstant(key.materialExpiresAt),
+      expiredAt: formatInstant(expiredAt),
       keyRevision: key.revision + 1,
     })
     return true

@@ -15,6 +15,7 @@ import { dayMs } from './domain/time.ts'
 import { changed, nextKey } from './operations/keys/changed.ts'
 import { otherCopies, primaryFollows } from './operations/keys/copies.ts'
 import { withoutMaterial } from './operations/material/delete-key-material.ts'
+import { hasMaterial } from './operations/material/materials.ts'
 
 /** Of these the last one of a key says what holds of its deletion. */
 const ofDeletion: ReadonlySet<string> = new Set(['ScheduleKeyDeletion', 'CancelKeyDeletion', 'DeleteKey'])
@@ -104,7 +105,12 @@ async function redoMaterialDeletion(world: World, key: Key, record: AuditRecord)
   if (record.operation !== 'DeleteKeyMaterial' && record.operation !== 'ExpireKeyMaterial') return false
   if (!isNews(key, record)) return false
   const now = world.clock.now()
-  const changes = await withoutMaterial(world, key, now)
+  const at = Date.parse(record.time)
+  const changes = await withoutMaterial(world, key, now, (version) =>
+    record.operation === 'DeleteKeyMaterial'
+      ? version.versionId === (record.keyVersionId ?? key.currentVersionId)
+      : !hasMaterial(version, at),
+  )
   if (changes.length === 0) return false
   await onRecord(world, 'RedoDeleteKeyMaterial', key, changes, now, { of: record.requestId })
   return true

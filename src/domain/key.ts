@@ -64,12 +64,12 @@ export type Key = Scope & {
   readonly lastRotatedAt: Instant
   readonly rotation?: Rotation
   readonly deletionProtection?: { readonly reason: string }
-  /** Imported material only: from this instant on the material is gone (R50). */
+  /** Imported material only: from this instant on the material, or the first of several, is gone (R50). */
   readonly materialExpiresAt?: Instant
+  /** Imported material that waits for a rotation on demand to become the current one, as AWS has it. */
+  readonly pendingMaterial?: { readonly versionId: string; readonly expiresAt?: Instant }
   /** The last warning that this very expiry is near: given so many days before it. */
   readonly expiryWarned?: { readonly expiresAt: Instant; readonly days: number }
-  /** Imported material only: a keyed fingerprint, made by the device; ties the key to its first material (R53). */
-  readonly materialFingerprint?: string
   /** Dual control: key material is imported only once a second principal has approved it. */
   readonly importApproval?: true
   readonly tags: Readonly<Record<string, string>>
@@ -107,10 +107,20 @@ export type KeyVersion = MaterialBinding & {
   /** Why it came after another version: its time had come, or somebody asked. Absent of the first. */
   readonly madeBy?: 'AUTOMATIC' | 'ON_DEMAND'
   readonly createdAt: Instant
+  /** Of imported material that waited for a rotation: when it became the current one. */
+  readonly currentSince?: Instant
   /** Absent while imported material is deleted or expired. */
   readonly sealed?: SealedMaterial
+  readonly imported?: ImportedFacts
   /** Asymmetric only: DER SubjectPublicKeyInfo (RFC 5280), base64. */
   readonly publicKey?: string
+}
+
+export type ImportedFacts = {
+  /** A keyed fingerprint, made by the device: ties the version to its material for ever (R53). */
+  readonly fingerprint: string
+  readonly expiresAt?: Instant
+  readonly description?: string
 }
 
 export type Alias = Scope & {
@@ -139,6 +149,9 @@ export type ImportRequest = Scope & {
   readonly importToken: string
   readonly encryptedKeyMaterial: string
   readonly materialExpiresAt?: Instant
+  readonly isNew?: true
+  readonly keyMaterialId?: string
+  readonly materialDescription?: string
   readonly requestedBy: string
   readonly requestedAt: Instant
   readonly expiresAt: Instant

@@ -65,12 +65,18 @@ export function expiryWarningDue(key: Key, now: Instant): number | undefined {
   return warningsLeft(key).findLast((days) => now >= materialExpiresAt - days * dayMs)
 }
 
-/** When the material expires, or its owner is to be warned of that. */
+/** When material expires, or its owner is to be warned of that. */
 function expiryStepAt(key: Key): Instant | undefined {
   const [days] = warningsLeft(key)
-  return key.materialExpiresAt === undefined || days === undefined
-    ? key.materialExpiresAt
-    : key.materialExpiresAt - days * dayMs
+  const { materialExpiresAt } = key
+  const step =
+    materialExpiresAt === undefined || days === undefined ? materialExpiresAt : materialExpiresAt - days * dayMs
+  return earliest(step, key.pendingMaterial?.expiresAt)
+}
+
+/** The first instant at which imported material is to be erased, be it in use or waiting for a rotation. */
+export function nextExpiryAt(key: Key): Instant | undefined {
+  return earliest(key.materialExpiresAt, key.pendingMaterial?.expiresAt)
 }
 
 /** The next instant at which a chore has something to do for this key. */
@@ -78,12 +84,11 @@ export function dueAt(key: Key): Instant | undefined {
   switch (key.state.is) {
     case 'PendingDeletion':
     case 'PendingReplicaDeletion':
-      return earliest(deleteAtOf(key.state), key.materialExpiresAt)
+      return earliest(deleteAtOf(key.state), nextExpiryAt(key))
     case 'Deleted':
       return key.state.deletedAt
     case 'Enabled':
-      if (key.materialExpiresAt !== undefined) return expiryStepAt(key)
-      return key.rotation?.enabled ? key.rotation.nextAt : undefined
+      return earliest(expiryStepAt(key), key.rotation?.enabled ? key.rotation.nextAt : undefined)
     default:
       return expiryStepAt(key)
   }

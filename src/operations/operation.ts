@@ -130,6 +130,8 @@ export type AccessQuestion = {
 export type Differences = {
   /** AWS: key material of every spec may be imported, not only AES_256 (R44). */
   readonly importsEverySpec?: true
+  /** AWS: symmetric keys take new material for their next rotation on demand; elsewhere R47, R48 and R53 hold. */
+  readonly importsNewMaterial?: true
   /** AWS: a cancelled deletion leaves the key Disabled (reading 4). */
   readonly cancelledDeletionDisables?: true
   /** The clouds: scheduling the deletion of a key in use needs no second word. */

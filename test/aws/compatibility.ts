@@ -79,10 +79,8 @@ AWS CLI 2 before 2.13 does not know these variables, and asks the real cloud: gi
 - Rotation periods are 90 to 730 days; AWS goes up to 2,560.
 - A member of a request that the model does not have is refused, where AWS passes it over.
 - A ciphertext without KeyId means a key of the caller's own account. Another account's key is named by its ARN.
-- Imported material is a key's material for ever; AWS takes new material for symmetric keys.
 - Inside answers there is never a CloudHsmClusterId, CustomKeyStoreId or XksKeyConfiguration (no key stores), a
-  KeyMaterialDescription, a service principal, or a
-  CloudTrailEventId and KmsRequestId (the audit log has the request ids).
+  service principal, or a CloudTrailEventId and KmsRequestId (the audit log has the request ids).
 - Where AWS says only that something is not valid, the message here may go on with what to do about it. The code of the
   error is always that of AWS.
 - Automatic and on-demand rotation are done when they are answered; states such as Creating and Updating do not occur.

@@ -232,11 +232,26 @@ test('R55: two keys with the same material do not open each other', async () => 
   Buffer.from((await versionOf(other)).replaceAll('-', ''), 'hex').copy(turned, 21)
   assert.equal((await decrypt(base64(turned))).code, 'InvalidCiphertext')
   const fingerprints = await Promise.all(
-    [one, other].map(
-      async (id) => (await service.world.store.get('key', '111122223333/local', id))?.materialFingerprint,
-    ),
+    [one, other].map(async (id) => {
+      const versions = await service.world.store.list('version', {
+        partition: '111122223333/local',
+        prefix: `${id}/`,
+        limit: 1,
+      })
+      return versions.records[0]?.imported?.fingerprint
+    }),
   )
+  assert.match(fingerprints[0] ?? '', /^[0-9a-f]{64}$/)
   assert.notEqual(fingerprints[0], fingerprints[1])
+})
+
+test('R48, R53: at this face no other material is ever offered a place, also where it is called new', async () => {
+  const keyId = await external()
+  await importInto(keyId, randomBytes(32), { importType: 'NEW_KEY_MATERIAL' })
+  const again = await importInto(keyId, randomBytes(32), { importType: 'NEW_KEY_MATERIAL' })
+  assert.equal(again.code, 'IncorrectKeyMaterial')
+  assert.match(again.mend, /another key/)
+  assert.equal((await api('GET', `/v1/keys/${keyId}/versions`)).body.versions.length, 1)
 })
 
 test('each mistake of an import says its mend', async () => {

@@ -1,6 +1,6 @@
 /** A multi-Region key: one id and one material, in several regions, each copy with a life of its own. */
 import { problem } from '../../domain/errors.ts'
-import type { Key, KeyVersion } from '../../domain/key.ts'
+import type { ImportedFacts, Key, KeyVersion } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
 import { stateAt } from '../../domain/lifecycle.ts'
 import type { Change, World } from '../../domain/ports.ts'
@@ -59,10 +59,15 @@ export async function copyOf(
   region: string,
   withoutMaterial: boolean,
 ): Promise<KeyVersion> {
-  const { sealed, ...facts } = version
-  const bare = { ...facts, region, revision: 1 }
+  const { sealed, imported, ...facts } = version
+  const bare = { ...facts, region, revision: 1, ...(imported === undefined ? {} : { imported: lastingOf(imported) }) }
   if (withoutMaterial || sealed === undefined) return bare
   const { account, keyId, versionId, spec } = version
   const resealed = await deviceOf(world, key).rebind(version, { account, region, keyId, versionId, spec })
   return { ...bare, sealed: resealed }
+}
+
+/** What holds of imported material wherever it is; when it expires is said at each import. */
+function lastingOf({ fingerprint, description }: ImportedFacts): ImportedFacts {
+  return { fingerprint, ...(description === undefined ? {} : { description }) }
 }

@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
-import type { Key, KeyVersion } from '../../domain/key.ts'
+import type { Key } from '../../domain/key.ts'
 import { keyArn } from '../../domain/key-reference.ts'
 import { requireEnabled, stateAt } from '../../domain/lifecycle.ts'
-import type { Change, World } from '../../domain/ports.ts'
+import type { Change } from '../../domain/ports.ts'
 import { partitionOf, regionPattern } from '../../domain/scope.ts'
 import { bypassPolicyLockoutSafetyCheck, checkKeyPolicy, policyDocument, policyOf } from '../access/key-policy.ts'
 import { operation, present } from '../operation.ts'
 import { description, keyRef, tags } from '../shapes.ts'
+import { allVersions } from '../versions/all-versions.ts'
 import { changed } from './changed.ts'
 import { copyOf, otherCopies, requirePrimary } from './copies.ts'
 import { describeKey, keyMetadata } from './metadata.ts'
@@ -68,6 +69,7 @@ export const replicateKey = operation({
       state: { is: imported ? 'PendingImport' : 'Enabled' },
       multiRegion: copied,
       ...(input.policy === undefined ? {} : { policy: input.policy }),
+      ...(key.pendingMaterial === undefined ? {} : { pendingMaterial: { versionId: key.pendingMaterial.versionId } }),
     }
     if (input.policy !== undefined)
       checkKeyPolicy(input.policy, replica, { caller, now, bypass: input.bypassPolicyLockoutSafetyCheck })
@@ -85,20 +87,3 @@ export const replicateKey = operation({
     return { key: describeKey(replica, now), policy: policyOf(replica) }
   },
 })
-
-async function allVersions(world: Pick<World, 'store'>, key: Key): Promise<readonly KeyVersion[]> {
-  const versions: KeyVersion[] = []
-  let after: string | undefined
-  do {
-    const page = await world.store.list('version', {
-      partition: partitionOf(key),
-      index: 'number',
-      prefix: `${key.keyId}/`,
-      limit: 1000,
-      ...(after === undefined ? {} : { after }),
-    })
-    versions.push(...page.records)
-    after = page.next
-  } while (after !== undefined)
-  return versions
-}

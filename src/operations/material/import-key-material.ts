@@ -7,7 +7,7 @@ import { bytes, encodeBase64, instant, keyRef } from '../shapes.ts'
 import { external } from './external.ts'
 import { importInto } from './import-into.ts'
 import { openImportToken } from './import-token.ts'
-import { keyMaterialId, requireMaterial } from './key-material-id.ts'
+import { keyMaterialId, versionOfMaterial } from './key-material-id.ts'
 
 export const importKeyMaterial = operation({
   name: 'ImportKeyMaterial',
@@ -20,7 +20,12 @@ export const importKeyMaterial = operation({
     keyId: keyRef,
     importToken: bytes({ min: 1, max: 6144 }),
     encryptedKeyMaterial: bytes({ min: 1, max: 6144 }),
+    importType: z
+      .enum(['EXISTING_KEY_MATERIAL', 'NEW_KEY_MATERIAL'])
+      .optional()
+      .describe('New material for a key that has some is for the face of AWS alone.'),
     keyMaterialId,
+    materialDescription: z.string().max(256).optional(),
     materialExpiresAt: instant().optional().describe('The material is deleted at this instant. Without it: never.'),
   }),
   output: z.object({
@@ -29,9 +34,21 @@ export const importKeyMaterial = operation({
     keyVersionId: z.string().optional(),
     materialExpiresAt: instant().optional(),
   }),
-  audit: ['keyId', 'keyMaterialId', 'materialExpiresAt'],
-  async run({ world, caller, key, now, input, commit, note }) {
-    requireMaterial(key, input.keyMaterialId)
+  audit: ['keyId', 'importType', 'keyMaterialId', 'materialDescription', 'materialExpiresAt'],
+  async run({ world, caller, key, now, input, commit, note, differences }) {
+    const isNew = input.importType === 'NEW_KEY_MATERIAL'
+    if (isNew && input.keyMaterialId !== undefined)
+      throw problem('InvalidRequest', {
+        member: 'keyMaterialId',
+        message: 'New key material has no id yet.',
+        mend: 'Leave keyMaterialId out.',
+      })
+    if (isNew && key.versionCount > 0 && !differences.importsNewMaterial)
+      throw problem('IncorrectKeyMaterial', {
+        member: 'importType',
+        mend: 'A key keeps its first material for ever. Create another key, import the new material there, and point the alias at it.',
+      })
+    await versionOfMaterial(world, key, input.keyMaterialId)
     const token = openImportToken(world.sealer, input.importToken, now)
     if (key.importApproval) {
       const stored = await world.store.get('importRequest', partitionOf(key), key.keyId)
@@ -43,6 +60,9 @@ export const importKeyMaterial = operation({
         importToken: encodeBase64(input.importToken),
         encryptedKeyMaterial: encodeBase64(input.encryptedKeyMaterial),
         ...(input.materialExpiresAt === undefined ? {} : { materialExpiresAt: input.materialExpiresAt }),
+        ...(isNew ? { isNew } : {}),
+        ...(input.keyMaterialId === undefined ? {} : { keyMaterialId: input.keyMaterialId }),
+        ...(input.materialDescription === undefined ? {} : { materialDescription: input.materialDescription }),
         requestedBy: caller.principalArn,
         requestedAt: now,
         expiresAt: token.expiresAt,
@@ -55,7 +75,7 @@ export const importKeyMaterial = operation({
         materialExpiresAt: input.materialExpiresAt,
       }
     }
-    const { versionId, changes } = await importInto(world, key, { ...input, token }, now)
+    const { versionId, changes } = await importInto(world, key, { ...input, isNew, token }, now)
     note({ keyVersionId: versionId })
     await commit(changes)
     return {
@@ -93,9 +113,9 @@ export const approveImport = operation({
       world,
       key,
       {
+        ...request,
         token: openImportToken(world.sealer, Buffer.from(request.importToken, 'base64'), now),
         encryptedKeyMaterial: Buffer.from(request.encryptedKeyMaterial, 'base64'),
-        materialExpiresAt: request.materialExpiresAt,
       },
       now,
     )

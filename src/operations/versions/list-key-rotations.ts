@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import type { Key, KeyVersion } from '../../domain/key.ts'
+import type { World } from '../../domain/ports.ts'
 import { partitionOf } from '../../domain/scope.ts'
+import type { Instant } from '../../domain/time.ts'
+import { otherCopies } from '../keys/copies.ts'
+import { hasMaterial, isPending } from '../material/materials.ts'
 import { operation, present } from '../operation.ts'
 import { instant, keyRef, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
 
@@ -10,9 +14,10 @@ const rotationFacts = z
     keyVersionId: z.string(),
     rotatedAt: instant().optional().describe('Absent of the first version: nothing was replaced by it.'),
     rotationType: z.enum(['AUTOMATIC', 'ON_DEMAND']).optional(),
-    materialState: z.enum(['CURRENT', 'NON_CURRENT']),
+    materialState: z.enum(['CURRENT', 'NON_CURRENT', 'PENDING_ROTATION', 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION']),
     importState: z.enum(['IMPORTED', 'PENDING_IMPORT']).optional().describe('Imported material only.'),
     expiresAt: instant().optional(),
+    description: z.string().optional().describe('Of imported material: what its owner said of it.'),
   })
   .meta({ id: 'KeyRotation' })
 
@@ -34,7 +39,7 @@ export const listKeyRotations = operation({
   }),
   output: z.object({ rotations: z.array(rotationFacts), nextMarker }),
   audit: ['keyId'],
-  async run({ world, key, input }) {
+  async run({ world, key, now, input }) {
     const page = await world.store.list('version', {
       partition: partitionOf(key),
       index: 'number',
@@ -42,25 +47,57 @@ export const listKeyRotations = operation({
       limit: input.limit,
       ...(input.marker === undefined ? {} : { after: input.marker }),
     })
+    const listed = page.records.filter(
+      (version) => input.include === 'all' || (version.number > 1 && !isPending(version, key)),
+    )
+    const pendingState = listed.some((version) => isPending(version, key))
+      ? await stateOfPending(world, key, now)
+      : undefined
     return {
-      rotations: page.records
-        .filter(({ number }) => input.include === 'all' || number > 1)
-        .map((version) => describeRotation(key, version)),
+      rotations: listed.map((version) => describeRotation(key, version, now, pendingState)),
       nextMarker: page.next,
     }
   },
 })
 
-function describeRotation(key: Key, version: KeyVersion): z.output<typeof rotationFacts> {
-  const first = version.number === 1
+type MaterialState = z.output<typeof rotationFacts>['materialState']
+
+/** New material of a multi-Region key waits until every copy has it. */
+async function stateOfPending(world: World, key: Key, now: Instant): Promise<MaterialState> {
+  const copies = [key, ...(await otherCopies(world, key, now))]
+  const theirs = await Promise.all(
+    copies.map((copy) =>
+      world.store.get('version', partitionOf(copy), `${key.keyId}/${key.pendingMaterial?.versionId}`),
+    ),
+  )
+  return theirs.every((version) => version !== undefined && hasMaterial(version, now))
+    ? 'PENDING_ROTATION'
+    : 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION'
+}
+
+function describeRotation(
+  key: Key,
+  version: KeyVersion,
+  now: Instant,
+  pendingState: MaterialState | undefined,
+): z.output<typeof rotationFacts> {
+  const waits = isPending(version, key)
+  const first = version.number === 1 || waits
   const imported = key.origin === 'EXTERNAL'
+  const isThere = hasMaterial(version, now)
   return {
     keyId: key.keyId,
     keyVersionId: version.versionId,
-    rotatedAt: first ? undefined : version.createdAt,
+    rotatedAt: first ? undefined : (version.currentSince ?? version.createdAt),
     rotationType: first ? undefined : (version.madeBy ?? 'ON_DEMAND'),
-    materialState: version.versionId === key.currentVersionId ? 'CURRENT' : 'NON_CURRENT',
-    importState: imported ? (version.sealed === undefined ? 'PENDING_IMPORT' : 'IMPORTED') : undefined,
-    expiresAt: imported && version.sealed !== undefined ? key.materialExpiresAt : undefined,
+    materialState:
+      waits && pendingState !== undefined
+        ? pendingState
+        : version.versionId === key.currentVersionId
+          ? 'CURRENT'
+          : 'NON_CURRENT',
+    importState: imported ? (isThere ? 'IMPORTED' : 'PENDING_IMPORT') : undefined,
+    expiresAt: isThere ? version.imported?.expiresAt : undefined,
+    description: version.imported?.description,
   }
 }

@@ -23,6 +23,7 @@ export type AwsOptions = {
 /** What AWS does otherwise than the core. */
 const differences: Differences = {
   importsEverySpec: true,
+  importsNewMaterial: true,
   cancelledDeletionDisables: true,
   deletesWithoutAsking: true,
   newestVersionServes: true,

@@ -10,7 +10,6 @@ import {
   type Output,
   pageOf,
   type Rows,
-  refused,
   seconds,
   secondsOf,
   truncated,
@@ -127,15 +126,8 @@ export const material = {
       EncryptedKeyMaterial: 'encryptedKeyMaterial',
       ValidTo: as('materialExpiresAt', instantOf),
       ExpirationModel: heeded('KEY_MATERIAL_EXPIRES, which needs ValidTo, without it'),
-      ImportType: as('importType', (type) => {
-        if (type === 'NEW_KEY_MATERIAL')
-          throw refusal(
-            'UnsupportedOperationException',
-            'The first material that is imported into a key is its material for ever. Create another key, import the new material there, and point the alias at it.',
-          )
-        return undefined
-      }),
-      KeyMaterialDescription: refused('Key material has no description of its own here. Describe the key.'),
+      ImportType: 'importType',
+      KeyMaterialDescription: 'materialDescription',
       KeyMaterialId: 'keyMaterialId',
     },
     also: expiryOf,
