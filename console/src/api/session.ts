@@ -6,7 +6,7 @@ export type Session = {
   readonly state: 'setup' | 'login' | 'signed-in'
   readonly devMode: boolean
   /** How one may sign in here. */
-  readonly methods: { readonly passkey: boolean; readonly token: boolean; readonly oidc?: boolean }
+  readonly methods: { readonly passkey: boolean; readonly oidc?: { readonly label: string }; readonly token: boolean }
   readonly principal?: { readonly account: string; readonly name: string; readonly arn: string }
   readonly defaultRegion: string
   readonly regions: readonly string[]

@@ -30,7 +30,6 @@ const permissionsPolicy = [
   'clipboard-write=(self)',
   ...[
     'accelerometer',
-    'bluetooth',
     'camera',
     'clipboard-read',
     'display-capture',
@@ -43,7 +42,6 @@ const permissionsPolicy = [
     'screen-wake-lock',
     'serial',
     'usb',
-    'web-share',
     'xr-spatial-tracking',
   ].map((feature) => `${feature}=()`),
 ].join(', ')
