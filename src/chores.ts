@@ -2,11 +2,12 @@
  * What the service does by itself. Nothing depends on when it runs: for every caller a key dies, its material expires and
  * its version rotates at its time, by the clock alone (reading 15). Chores only tidy up afterwards.
  */
+import { formatPositions, positionsOf } from './domain/audit-places.ts'
 import { Problem } from './domain/errors.ts'
 import type { Key } from './domain/key.ts'
 import { deleteAtOf, expiryWarningDue, nextExpiryAt, rotationDue, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, Change, World } from './domain/ports.ts'
-import { type Collection, installation, type Setting } from './domain/records.ts'
+import { type Collection, installation } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
 import { choreSettings } from './domain/setting-names.ts'
 import { dayMs, formatInstant, type Instant } from './domain/time.ts'
@@ -64,25 +65,21 @@ function nameOf(key: Key): string {
  * store, which could be an older backup by then (redo-deletions.ts), and the log must begin with what it holds now.
  */
 export async function noteProgress(world: World, now: Instant, stepMs = leastStepMs): Promise<void> {
-  // Before the commit, so that what is noted is never ahead of what the store knows.
-  const size = world.audit.size()
-  const [clock, audit, checkpoint] = await Promise.all([
-    world.store.get('setting', installation, choreSettings.clockHighWater),
-    world.store.get('setting', installation, choreSettings.auditNoted),
-    world.store.get('setting', installation, choreSettings.auditCheckpoint),
-  ])
+  const clock = await world.store.get('setting', installation, choreSettings.clockHighWater)
   if (now - Number(clock?.value ?? 0) <= stepMs) return
-  const put = (name: string, stored: Setting | undefined, value: number | string): Change => ({
-    put: 'setting',
-    record: { revision: (stored?.revision ?? 0) + 1, name, value: String(value) },
+  // Before the commit, so that what is noted is never ahead of what the store knows.
+  const logs = await world.logs()
+  const noted: [name: string, value: string][] = [
+    [choreSettings.clockHighWater, String(now)],
+    [choreSettings.auditNoted, formatPositions(positionsOf(logs))],
+  ]
+  for (const log of logs) noted.push([choreSettings.auditCheckpoint(log.number), await log.checkpoint()])
+  const changes = noted.map(async ([name, value]): Promise<Change> => {
+    const stored = await world.store.get('setting', installation, name)
+    return { put: 'setting', record: { revision: (stored?.revision ?? 0) + 1, name, value } }
   })
-  const latest = await world.audit.checkpoint()
   await undisturbed(async () => {
-    await world.store.commit([
-      put(choreSettings.clockHighWater, clock, now),
-      put(choreSettings.auditNoted, audit, size),
-      put(choreSettings.auditCheckpoint, checkpoint, latest),
-    ])
+    await world.store.commit(await Promise.all(changes))
     return true
   })
 }

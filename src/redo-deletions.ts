@@ -1,10 +1,11 @@
 /**
  * Deleted stays deleted (CVE-2026-42186). A store that was put back from an older backup does not know what the audit log
- * says of the time since. At every start the log is read from the place the store has noted, and what it says of the
+ * says of the time since. At every start the logs are read from where the store has noted, and what they say of the
  * deletion of a key is done again: scheduled, cancelled, deleted, and the deletion of imported material. On a store that
  * is up to date this finds nothing to do.
  */
 import { eraseKey, noteProgress, onRecord } from './chores.ts'
+import { parsePositions, readForward } from './domain/audit-places.ts'
 import type { Key, KeyState } from './domain/key.ts'
 import { isToBeDeleted, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, World } from './domain/ports.ts'
@@ -29,22 +30,32 @@ const ofMaterial: ReadonlySet<string> = new Set([
 
 /** Returns how many keys it changed. To be called before anything is served. */
 export async function redoDeletions(world: World): Promise<number> {
-  const noted = Number((await world.store.get('setting', installation, choreSettings.auditNoted))?.value ?? 0)
-  const size = world.audit.size()
+  const setting = await world.store.get('setting', installation, choreSettings.auditNoted)
+  const noted = parsePositions(setting?.value ?? '0')
+  const logs = await world.logs()
+  // A log shorter than what was noted is another log: all of it may be news.
+  const news = logs.map(
+    (log) => [log.number, (noted.get(log.number) ?? 0) > log.size() ? 0 : (noted.get(log.number) ?? 0)] as const,
+  )
   const deletions = new Map<string, AuditRecord>()
   const materials = new Map<string, AuditRecord>()
-  // A log shorter than what was noted is another log: all of it may be news.
-  for await (const { record } of world.audit.read(noted > size ? 0 : noted, size)) {
+  for await (const { record } of readForward(logs, new Map(news))) {
     if (record.outcome !== 'ok') continue
     const place = `${record.account}/${record.region}/${record.keyId}`
-    if (ofDeletion.has(record.operation)) deletions.set(place, record)
-    if (ofMaterial.has(record.operation)) materials.set(place, record)
+    if (ofDeletion.has(record.operation)) keepLater(deletions, place, record)
+    if (ofMaterial.has(record.operation)) keepLater(materials, place, record)
   }
   let done = 0
   for (const record of deletions.values()) if (await redone(world, record, redoDeletion)) done++
   for (const record of materials.values()) if (await redone(world, record, redoMaterialDeletion)) done++
   await noteProgress(world, world.clock.now())
   return done
+}
+
+/** Of two changes of a key that stand in two logs, the one that made the later revision. */
+function keepLater(records: Map<string, AuditRecord>, place: string, record: AuditRecord): void {
+  const [before, now] = [records.get(place)?.input?.keyRevision, record.input?.keyRevision]
+  if (typeof before !== 'number' || typeof now !== 'number' || now >= before) records.set(place, record)
 }
 
 type Redo = (world: World, key: Key, record: AuditRecord) => Promise<boolean>

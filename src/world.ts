@@ -2,10 +2,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { diskFiles, readerOf } from './audit/files.ts'
 import type { Recovery } from './audit/load.ts'
 import { type AuditLogEvent, openAuditLog } from './audit/log.ts'
 import { openMemoryAuditLog } from './audit/memory-log.ts'
 import { noteSigner } from './audit/note.ts'
+import { logFolder, logName, logsIn, vkeyOfLog } from './audit/places.ts'
+import { publishedLog } from './audit/published.ts'
 import { type Config, type Environment, verifierKeyFile } from './config.ts'
 import {
   type HsmConnection,
@@ -26,7 +29,7 @@ import { createSoftwareDevice, type SoftwareDevice } from './devices/software/de
 import { createSealer, type ResealingSealer } from './devices/software/sealer.ts'
 import { Problem, problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
-import type { AuditRecord, Clock, Device, ProvableLog, Random, Store, World } from './domain/ports.ts'
+import type { AuditRecord, Clock, Device, ProvableLog, Random, ReadableLog, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
 import { choreSettings } from './domain/setting-names.ts'
 import { formatInstant } from './domain/time.ts'
@@ -151,13 +154,13 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     devices.set('HSM', hsm)
   }
 
-  const signer = noteSigner(`${config.auditName}/audit`, await signingSeed(store, sealer, random))
+  const signer = noteSigner(logName(config.auditName, 0), await signingSeed(store, sealer, random))
   const onEvent = outagesOf(() => audit, parts)
-  const remembered = (await store.get('setting', installation, choreSettings.auditCheckpoint))?.value
+  const remembered = (await store.get('setting', installation, choreSettings.auditCheckpoint(0)))?.value
   const audit: ProvableLog & { readonly recovery: Recovery } = inMemory
     ? await openMemoryAuditLog({ signer })
     : await openAuditLog({
-        directory: join(config.data, 'audit'),
+        directory: join(config.data, logFolder(0)),
         signer,
         onEvent,
         acceptDamage: parts.acceptAuditDamage,
@@ -166,11 +169,12 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   closing.push(() => audit.close())
   // Auditors verify with this key, and need nothing else of the service.
   if (!inMemory) writeFileSync(join(config.data, verifierKeyFile), `${audit.vkey}\n`, { mode: 0o644 })
-  await raiseClock(clock, store, audit)
+  const logs = async () => [{ number: 0, ...audit }, ...(inMemory ? [] : await otherLogs(config.data, 0, audit.vkey))]
+  await raiseClock(clock, store, await logs())
   await recordRecovery(audit, parts)
   await putOnRecord(store, audit)
 
-  const usage = openUsage(inMemory ? ':memory:' : join(config.data, 'usage.sqlite'), audit, () => clock.now())
+  const usage = openUsage(inMemory ? ':memory:' : join(config.data, 'usage.sqlite'), logs, () => clock.now())
   closing.push(() => usage.close())
   return {
     clock,
@@ -178,6 +182,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     store,
     devices,
     audit,
+    logs,
     recovery: audit.recovery,
     sealer,
     usage,
@@ -331,12 +336,21 @@ async function signingSeed(store: Store, sealer: ResealingSealer, random: Random
   return seed
 }
 
+/** What other processes have published. One that has published nothing yet is left out. */
+async function otherLogs(data: string, own: number, vkey: string): Promise<readonly ReadableLog[]> {
+  const found = logsIn(data)
+    .filter((number) => number !== own)
+    .map((number) => publishedLog(number, vkeyOfLog(vkey, number), readerOf(diskFiles, join(data, logFolder(number)))))
+  return (await Promise.all(found)).filter((log) => log !== undefined)
+}
+
 /** The clock does not go back over a restart: not behind the last record, nor behind what the chores have noted. */
-async function raiseClock(clock: WorldClock, store: Store, audit: ProvableLog): Promise<void> {
+async function raiseClock(clock: WorldClock, store: Store, logs: readonly ReadableLog[]): Promise<void> {
   const noted = await store.get('setting', installation, choreSettings.clockHighWater)
   if (noted !== undefined) clock.raiseTo(Number(noted.value))
-  const size = audit.size()
-  for await (const { record } of audit.read(Math.max(0, size - 1), size)) clock.raiseTo(Date.parse(record.time))
+  for (const log of logs)
+    for await (const { record } of log.read(Math.max(0, log.size() - 1), log.size()))
+      clock.raiseTo(Date.parse(record.time))
 }
 
 /** What the service itself has to say of its log. */

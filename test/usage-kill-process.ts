@@ -27,7 +27,11 @@ function recordOf(number: number): AuditRecord {
 if (import.meta.main) {
   const folder = process.argv[2] as string
   const log = await openAuditLog({ directory: join(folder, 'audit'), signer })
-  const usage = openUsage(join(folder, 'usage.sqlite'), log, () => 0)
+  const usage = openUsage(
+    join(folder, 'usage.sqlite'),
+    async () => [{ number: 0, ...log }],
+    () => 0,
+  )
   const before = usage.folded()
   for (let number = log.size(); ; ) {
     const batch = Array.from({ length: 400 }, () => log.append(recordOf(number++)))

@@ -33,10 +33,18 @@ test('killed at any moment, the counts go on where they were, and are those of a
     await once(child, 'exit')
 
     const log = await openAuditLog({ directory: join(folder, 'audit'), signer })
-    const usage = openUsage(join(folder, 'usage.sqlite'), log, () => 0)
+    const usage = openUsage(
+      join(folder, 'usage.sqlite'),
+      async () => [{ number: 0, ...log }],
+      () => 0,
+    )
     assert.ok(usage.folded() > 0, 'it goes on, and does not begin again')
     assert.ok(usage.folded() <= log.size())
-    const recount = openUsage(':memory:', log, () => 0)
+    const recount = openUsage(
+      ':memory:',
+      async () => [{ number: 0, ...log }],
+      () => 0,
+    )
     assert.deepEqual(await everything(usage), await everything(recount))
     usage.close()
     recount.close()

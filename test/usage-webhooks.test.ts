@@ -170,6 +170,7 @@ test('pauses double up to six hours, and after three days a message is given up'
         place < index
           ? [
               {
+                sequence: 0,
                 index: 0,
                 eventId: 'evt_1',
                 type: 'key.deleted',

@@ -81,7 +81,11 @@ test('R20: two records of a race that stand the wrong way round in the log come 
     record('CancelKeyDeletion', '2027-01-02T00:00:00.001Z'),
     record('ScheduleKeyDeletion', '2027-01-02T00:00:00.000Z'),
   ]
-  const usage = openUsage(':memory:', logOf(records), () => 0)
+  const usage = openUsage(
+    ':memory:',
+    async () => [logOf(records)],
+    () => 0,
+  )
   const period = { from: Date.parse('2027-01-01T00:00:00Z'), to: Date.parse('2027-02-01T00:00:00Z') }
   const { keys } = await usage.report(scope, period, { limit: 10 })
   assert.deepEqual(
@@ -92,8 +96,58 @@ test('R20: two records of a race that stand the wrong way round in the log come 
   usage.close()
 })
 
+test('R20: what stands in two logs is counted once, in the order of its times, wherever a fold broke off', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyward-fold-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const scope = { account: testAccount, region: 'local', keyId: '11111111-2222-4333-8444-555555555555' }
+  const record = (operation: string, time: string) => ({
+    ...scope,
+    time,
+    operation,
+    requestId: `${operation} ${time}`,
+    protocol: 'rest',
+    outcome: 'ok',
+  })
+  const [first, second] = [
+    [record('CreateKey', '2027-01-01T00:00:00.000Z'), record('CancelKeyDeletion', '2027-01-04T00:00:00.000Z')],
+    [record('ScheduleKeyDeletion', '2027-01-02T00:00:00.000Z')],
+  ]
+  for (let minute = 0; minute < 3000; minute++)
+    (minute % 3 === 0 ? first : second).push(record('Encrypt', new Date(Date.UTC(2027, 0, 5, 0, minute)).toISOString()))
+  const period = { from: Date.parse('2027-01-01T00:00:00Z'), to: Date.parse('2027-02-01T00:00:00Z') }
+  const reports: unknown[] = []
+  for (const [parts, file] of [
+    [[1], ':memory:'],
+    [[0.1, 0.5, 0.97, 1], join(folder, 'usage.sqlite')],
+  ] as const)
+    for (const part of parts) {
+      const cut = (records: readonly unknown[]) => records.slice(0, Math.ceil(records.length * part))
+      const usage = openUsage(
+        file,
+        async () => [logOf(cut(first), 0), logOf(cut(second), 1)],
+        () => 0,
+      )
+      const { keys } = await usage.report(scope, period, { limit: 10 })
+      if (part === 1) reports.push(keys)
+      assert.equal(usage.folded(), cut(first).length + cut(second).length)
+      usage.close()
+    }
+  assert.deepEqual(reports[1], reports[0])
+  const [key] = reports[0] as { billable: unknown; requests: { operation: string; ok: number }[] }[]
+  assert.deepEqual(key?.billable, [
+    { from: period.from, to: Date.parse('2027-01-02T00:00:00Z') },
+    { from: Date.parse('2027-01-04T00:00:00Z') },
+  ])
+  const encrypted = key?.requests.filter(({ operation }) => operation === 'Encrypt') ?? []
+  assert.equal(
+    encrypted.reduce((sum, { ok }) => sum + ok, 0),
+    3000,
+  )
+})
+
 // biome-ignore lint/suspicious/noExplicitAny: records of any shape.
-const logOf = (records: any[]) => ({
+const logOf = (records: readonly any[], number = 0) => ({
+  number,
   size: () => records.length,
   async *read(from: number, to: number) {
     for (let index = from; index < Math.min(to, records.length); index++) yield { index, record: records[index] }
@@ -267,8 +321,8 @@ test('a fold of an older version, of another log, or that is damaged is made ane
   const { world } = service
   const scope = { account: testAccount, region: 'local' }
   const all = { from: 0, to: Date.parse('2040-01-01T00:00:00Z') }
-  const whole = async (log = world.audit as Parameters<typeof openUsage>[1]) => {
-    const usage = openUsage(file, log, () => service.clock.now())
+  const whole = async (logs: Parameters<typeof openUsage>[1] = world.logs) => {
+    const usage = openUsage(file, logs, () => service.clock.now())
     const counted = await usage.report(scope, all, { limit: 1000 })
     const told = await usage.events(scope, { limit: 1000 })
     const refused = await usage.refusals(scope, { from: 0, limit: 1000 })
@@ -285,10 +339,10 @@ test('a fold of an older version, of another log, or that is damaged is made ane
   assert.deepEqual(await whole(), first, 'of an older version')
 
   const [, ...shorter] = await Array.fromAsync(world.audit.read(0, world.audit.size()))
-  await whole(logOf(shorter.map(({ record }) => record)))
+  await whole(async () => [logOf(shorter.map(({ record }) => record))])
   assert.deepEqual(await whole(), first, 'of another log')
 
-  const inUse = openUsage(file, world.audit, () => 0)
+  const inUse = openUsage(file, world.logs, () => 0)
   await inUse.catchUp()
   // As after a crash of the machine: open, and half of the file is something else.
   const torn = new DatabaseSync(file)

@@ -139,6 +139,6 @@ export async function makeDurableDirectory(files: Files, path: string, durable?:
 }
 
 /** Reads within one directory. */
-export function readerOf(files: Files, directory: string): (path: string) => Promise<Buffer | undefined> {
+export function readerOf(files: Pick<Files, 'read'>, directory: string): (path: string) => Promise<Buffer | undefined> {
   return (path) => files.read(join(directory, path))
 }

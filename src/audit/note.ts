@@ -31,6 +31,8 @@ const mostNoteCharacters = 65_536
 /** A key name: no spaces, no plus, nothing invisible; at most 128 letters, so that a head of the journal fits into a sector. */
 const namePattern = /^[!-*,-~]{1,128}$/
 
+const vkeyPattern = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/
+
 /** Throws a TypeError where the name or the seed (RFC 8032: 32 bytes) is not valid. The seed is copied, not kept. */
 export function noteSigner(name: string, seed: Uint8Array): NoteSigner {
   if (!namePattern.test(name)) throw new TypeError(`"${name}" cannot name a log: printable ASCII, no spaces, no plus.`)
@@ -53,7 +55,7 @@ export function noteSigner(name: string, seed: Uint8Array): NoteSigner {
 
 /** Throws a TypeError where the text is no verifier key for Ed25519. */
 export function noteVerifier(vkey: string): NoteVerifier {
-  const [, name = '', id = '', encoded = ''] = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(vkey.trim()) ?? []
+  const [, name = '', id = '', encoded = ''] = vkeyPattern.exec(vkey.trim()) ?? []
   const typedKey = Buffer.from(encoded, 'base64')
   const keyId = keyIdOf(name, typedKey)
   if (typedKey.length !== 1 + publicKeyBytes || typedKey[0] !== ed25519Type || keyId.toString('hex') !== id)
@@ -64,6 +66,12 @@ export function noteVerifier(vkey: string): NoteVerifier {
     type: 'spki',
   })
   return { name, open: (note) => openNote(note, name, keyId, publicKey) }
+}
+
+/** The same key under another name. */
+export function renamedVerifier(vkey: string, name: string): string {
+  const encoded = vkeyPattern.exec(vkey.trim())?.[3] ?? ''
+  return `${name}+${keyIdOf(name, Buffer.from(encoded, 'base64')).toString('hex')}+${encoded}`
 }
 
 function keyIdOf(name: string, typedKey: Uint8Array): Buffer {

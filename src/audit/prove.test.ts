@@ -12,6 +12,7 @@ import { proveFromFiles } from './prove.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'keyward-audit-prove-'))
 const { vkey } = signer
+const logs = [{ number: 0, directory, vkey }]
 
 before(async () => {
   const log = await openAuditLog({ directory, signer, segmentBytes: 2 << 20 })
@@ -26,20 +27,20 @@ const letters = fc
   .map((codes) => String.fromCharCode(...codes))
 
 test('a record is proven from the files, by its index or its request', async () => {
-  for (const record of [{ index: 5 }, { index: 599 }, { requestId: 'request-300' }]) {
-    const verdict = verifyProof(await proveFromFiles({ directory, vkey, record }), vkey)
-    const index = 'index' in record ? record.index : 300
+  for (const record of [{ place: 5 }, { place: 599 }, { requestId: 'request-300' }]) {
+    const verdict = verifyProof(await proveFromFiles({ logs, record }), vkey)
+    const index = 'place' in record ? record.place : 300
     assert.deepEqual(verdict, { valid: true, index, record: auditRecord(index), size: 600 })
   }
 })
 
 test('what is not in the log is not proven', async () => {
-  for (const record of [{ index: 600 }, { index: -1 }, { requestId: 'request-600' }])
-    await assert.rejects(proveFromFiles({ directory, vkey, record }), { code: 'ResourceNotFound' })
+  for (const record of [{ place: 600 }, { place: -1 }, { requestId: 'request-600' }])
+    await assert.rejects(proveFromFiles({ logs, record }), { code: 'ResourceNotFound' })
 })
 
 test('a proof has the form of C2SP tlog-proof', async () => {
-  const text = await proveFromFiles({ directory, vkey, record: { index: 5 } })
+  const text = await proveFromFiles({ logs, record: { place: 5 } })
   const lines = text.split('\n')
   assert.equal(lines[0], 'c2sp.org/tlog-proof@v1')
   assert.deepEqual(
@@ -54,7 +55,7 @@ test('a proof has the form of C2SP tlog-proof', async () => {
 })
 
 test('a proof with any letter changed, missing or added proves nothing', async () => {
-  const text = await proveFromFiles({ directory, vkey, record: { requestId: 'request-300' } })
+  const text = await proveFromFiles({ logs, record: { requestId: 'request-300' } })
   const refuse = (changed: string) => {
     if (changed !== text) assert.equal(verifyProof(changed, vkey).valid, false, changed)
   }
@@ -69,7 +70,7 @@ test('a proof with any letter changed, missing or added proves nothing', async (
 })
 
 test('a proof of another log or key proves nothing', async () => {
-  const text = await proveFromFiles({ directory, vkey, record: { index: 5 } })
+  const text = await proveFromFiles({ logs, record: { place: 5 } })
   assert.equal(verifyProof(text, noteSigner(signer.name, Buffer.alloc(32, 8)).vkey).valid, false)
   assert.equal(verifyProof(text, noteSigner('other.log', Buffer.alloc(32, 7)).vkey).valid, false)
   assert.throws(() => verifyProof(text, 'no key'), TypeError)

@@ -1,35 +1,34 @@
-/** Proofs from the files of a log, without its service: what is published can be proven by whoever has a copy. */
+/** Proofs from the files of logs, without their service: what is published can be proven by whoever has a copy. */
+import { logAndIndexOf } from '../domain/audit-places.ts'
 import { problem } from '../domain/errors.ts'
-import { openCheckpoint } from './checkpoint.ts'
-import { entryReader } from './entry-reader.ts'
 import { diskFiles, type Files, readerOf } from './files.ts'
-import { noteVerifier } from './note.ts'
-import { formatProof } from './proof-text.ts'
-import { inclusionPath } from './proofs.ts'
-import { nodesFromTiles } from './tiles.ts'
+import { publishedLog } from './published.ts'
 
-export type ProveOptions = {
+/** Where the files of a log are, and the key it is verified with. */
+export type LogFiles = {
+  readonly number: number
   readonly directory: string
   readonly vkey: string
-  readonly record: { readonly index: number } | { readonly requestId: string }
-  readonly files?: Files
+  readonly files?: Pick<Files, 'read'>
+}
+
+export type ProveOptions = {
+  readonly logs: readonly LogFiles[]
+  readonly record: { readonly place: number } | { readonly requestId: string }
 }
 
 /** A text for `verifyProof`. A Problem `ResourceNotFound` where no such record is published. */
-export async function proveFromFiles({ directory, vkey, record, files = diskFiles }: ProveOptions): Promise<string> {
-  const readFile = readerOf(files, directory)
-  const note = (await readFile('checkpoint'))?.toString() ?? ''
-  const checkpoint = openCheckpoint(noteVerifier(vkey), note)
-  if (checkpoint === undefined) throw new Error(`There is no checkpoint in ${directory} that this key has signed.`)
-  const { size } = checkpoint
-  const reader = entryReader(
-    readFile,
-    () => undefined,
-    () => size,
-  )
-  const index = 'index' in record ? record.index : (await reader.find(record.requestId))?.index
-  if (index === undefined || !Number.isSafeInteger(index) || index < 0 || index >= size)
-    throw problem('ResourceNotFound', { message: `There is no such record among the ${size} that are published.` })
-  const path = await inclusionPath(nodesFromTiles(readFile, size), index, size)
-  return formatProof({ entry: await reader.entry(index), index, path, checkpoint: note })
+export async function proveFromFiles({ logs, record }: ProveOptions): Promise<string> {
+  const wanted = 'place' in record ? logAndIndexOf(record.place) : undefined
+  let published = 0
+  for (const { number, directory, vkey, files = diskFiles } of logs) {
+    if (wanted !== undefined && wanted.log !== number) continue
+    const log = await publishedLog(number, vkey, readerOf(files, directory))
+    if (log === undefined) throw new Error(`There is no checkpoint in ${directory} that this key has signed.`)
+    published += log.size()
+    if ('place' in record) return log.prove(logAndIndexOf(record.place).index)
+    const found = await log.find(record.requestId)
+    if (found !== undefined) return log.prove(found.index)
+  }
+  throw problem('ResourceNotFound', { message: `There is no such record among the ${published} that are published.` })
 }

@@ -19,7 +19,7 @@ export type VerifyOptions = {
   readonly against?: string
   /** The files are a copy of what is published, without the journal. */
   readonly mirror?: boolean
-  readonly files?: Files
+  readonly files?: Pick<Files, 'read'>
 }
 
 export type LogReport = {

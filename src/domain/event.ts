@@ -15,7 +15,9 @@ export const eventTypes = [
 export type EventType = (typeof eventTypes)[number]
 
 export type KeyEvent = Scope & {
-  /** Place of its record in the audit log, zero-based: the order of events, and where the proof of this one is. */
+  /** The order in which events were found in the logs. */
+  readonly sequence: number
+  /** Place of its record in the audit log: there the proof of this one is (audit-places.ts). */
   readonly index: number
   /** The same at every rebuild, and at every delivery. */
   readonly eventId: string

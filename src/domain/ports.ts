@@ -151,6 +151,12 @@ export type ProvableLog = AuditLog & {
   find(requestId: string): Promise<{ readonly index: number; readonly record: AuditRecord } | undefined>
 }
 
+/** A log to be read: that of this process, or of another one. */
+export type ReadableLog = Omit<ProvableLog, 'append' | 'healthy' | 'close'> & {
+  /** 0 is the first one; each further process has a log of its own. */
+  readonly number: number
+}
+
 // ------------------------------------------------------------------------------------------------------------ secrets
 
 /** Seals the service's own small secrets (access-key secrets, signing keys of the log) under the root key. */
@@ -325,7 +331,7 @@ export type Refusals = {
 export type EventQuery = {
   readonly type?: EventType | undefined
   readonly keyId?: string | undefined
-  /** Only events before this place in the log. */
+  /** Only events before this one, by its `sequence`. */
   readonly before?: number | undefined
   readonly limit: number
 }
@@ -368,7 +374,10 @@ export type World = {
   readonly random: Random
   readonly store: Store
   readonly devices: ReadonlyMap<ProtectionLevel, Device>
+  /** Where this process puts its records. */
   readonly audit: ProvableLog
+  /** All audit logs of the installation on this machine, by number: in them stands every record that is durable by now. */
+  readonly logs: () => Promise<readonly ReadableLog[]>
   readonly sealer: Sealer
   readonly usage: Usage
 }

@@ -1,5 +1,6 @@
 /** Events, read off the audit log: each at most once, however often its record was written. */
 import type { DatabaseSync } from 'node:sqlite'
+import type { Placed } from '../domain/audit-places.ts'
 import type { EventType, KeyEvent } from '../domain/event.ts'
 import type { AuditRecord, EventQuery } from '../domain/ports.ts'
 import type { Scope } from '../domain/scope.ts'
@@ -7,12 +8,15 @@ import { hourMs } from '../domain/time.ts'
 import { concernedKey, type KeyName, refusingKey } from './concerned-key.ts'
 import { cryptographic } from './uses.ts'
 
+/** A record, where it stands, and the how manyeth it is that is folded. */
+export type Sequenced = Placed & { readonly sequence: number }
+
 export type Events = {
   /** Event by event, a step each. */
-  write(entries: readonly { readonly index: number; readonly record: AuditRecord }[]): Iterable<void>
+  write(entries: readonly Sequenced[]): Iterable<void>
   list(scope: Scope, query: EventQuery): readonly KeyEvent[]
-  /** Of all accounts, in the order of the log, from a place in it on. */
-  from(place: number, limit: number): readonly KeyEvent[]
+  /** Of all accounts, in their order, from one on. */
+  from(sequence: number, limit: number): readonly KeyEvent[]
 }
 
 /** What the record of a success tells, and what of its input the event shows. */
@@ -26,17 +30,18 @@ const ofSuccess: Readonly<Record<string, { readonly type: EventType; readonly de
 }
 
 export function eventsIn(database: DatabaseSync): Events {
-  const keep = database.prepare('insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-  const next = database.prepare('select * from events where place >= ? order by place limit ?')
+  const keep = database.prepare('insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  const next = database.prepare('select * from events where sequence >= ? order by sequence limit ?')
 
   return {
     *write(entries) {
-      for (const { index, record } of entries) {
+      for (const { sequence, place, record } of entries) {
         const seen = seenIn(record)
         if (seen === undefined) continue
         const { type, key, details, once } = seen
         keep.run(
-          index,
+          sequence,
+          place,
           // Standard Webhooks joins id, time and body by full stops: an id has none.
           `evt_${record.requestId.replaceAll('.', '_')}`,
           type,
@@ -61,15 +66,15 @@ export function eventsIn(database: DatabaseSync): Events {
       }
       only('key_id = ?', keyId)
       only('type = ?', type)
-      only('place < ?', before)
+      only('sequence < ?', before)
       return (
         database
-          .prepare(`select * from events where ${where.join(' and ')} order by place desc limit ?`)
+          .prepare(`select * from events where ${where.join(' and ')} order by sequence desc limit ?`)
           .all(...values, limit) as EventRow[]
       ).map(toEvent)
     },
-    from(place, limit) {
-      return (next.all(place, limit) as EventRow[]).map(toEvent)
+    from(sequence, limit) {
+      return (next.all(sequence, limit) as EventRow[]).map(toEvent)
     },
   }
 }
@@ -110,6 +115,7 @@ function denied(record: AuditRecord): Seen | undefined {
 }
 
 type EventRow = {
+  sequence: number
   place: number
   event_id: string
   type: string
@@ -123,6 +129,7 @@ type EventRow = {
 
 function toEvent(row: EventRow): KeyEvent {
   return {
+    sequence: row.sequence,
     index: row.place,
     eventId: row.event_id,
     type: row.type as EventType,

@@ -1,6 +1,7 @@
 /** Who was refused what: by hour, so that one who goes on trying fills a line and not the disk. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { AuditRecord, Refusals, Usage } from '../domain/ports.ts'
+import type { Placed } from '../domain/audit-places.ts'
+import type { Refusals, Usage } from '../domain/ports.ts'
 import { hourMs } from '../domain/time.ts'
 
 /** A week, and the day that has begun. */
@@ -17,31 +18,32 @@ const refusing: ReadonlySet<string> = new Set([
 
 export type RefusalsFold = {
   /** Each refused record is a step. */
-  write(entries: readonly { readonly index: number; readonly record: AuditRecord }[]): Iterable<void>
+  write(entries: readonly Placed[]): Iterable<void>
   list(...asked: Parameters<Usage['refusals']>): Awaited<ReturnType<Usage['refusals']>>
 }
 
 export function refusalsIn(database: DatabaseSync): RefusalsFold {
   const keep = database.prepare(`insert into refusals values (?, ?, ?, ?, ?, ?, 1, ?, ?)
-    on conflict do update set count = count + 1, last_at = max(last_at, excluded.last_at),
-    last_place = max(last_place, excluded.last_place)`)
+    on conflict do update set count = count + 1,
+    last_place = iif(excluded.last_at >= last_at, excluded.last_place, last_place),
+    last_at = max(last_at, excluded.last_at)`)
   const forget = database.prepare('delete from refusals where hour < ?')
   const since = 'from refusals where account = ? and region = ? and hour >= ?'
   const latest = database.prepare(`select hour, principal, operation, outcome, count, last_at, last_place ${since}
-    order by last_place desc limit ?`)
+    order by last_at desc, last_place desc limit ?`)
   const sum = database.prepare(`select coalesce(sum(count), 0) as total ${since}`)
   let forgottenBefore = 0
 
   return {
     *write(entries) {
       let latestHour = 0
-      for (const { index, record } of entries) {
+      for (const { place, record } of entries) {
         const { account, region, principal, operation, outcome } = record
         if (!refusing.has(outcome) || account === undefined || region === undefined) continue
         const at = Date.parse(record.time)
         const hour = Math.floor(at / hourMs)
         latestHour = Math.max(latestHour, hour)
-        keep.run(account, region, hour, principal ?? '', operation, outcome, at, index)
+        keep.run(account, region, hour, principal ?? '', operation, outcome, at, place)
         yield
       }
       if (latestHour - rememberedHours <= forgottenBefore) return

@@ -3,11 +3,10 @@ import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Raise it with every change to the tables, or to what is counted in them. */
-export const schemaVersion = 3
+export const schemaVersion = 4
 
 const tables = `
-  create table position (one integer primary key check (one = 1), next integer not null, last_request text not null)
-    strict;
+  create table position (log integer primary key, next integer not null, last_request text not null) strict;
   create table uses (
     account text not null, region text not null, key_id text not null, day integer not null, principal text not null,
     operation text not null, alias text not null, version_id text not null,
@@ -30,7 +29,7 @@ const tables = `
     account text not null, region text not null, key_id text not null, from_at integer not null, to_at integer,
     primary key (account, region, key_id, from_at)) strict, without rowid;
   create table events (
-    place integer primary key, event_id text not null, type text not null, at integer not null, account text not null,
+    sequence integer primary key, place integer not null, event_id text not null, type text not null, at integer not null, account text not null,
     region text not null, key_id text not null, principal text, details text not null, once text not null unique) strict;
   create table refusals (
     account text not null, region text not null, hour integer not null, principal text not null,
@@ -38,8 +37,8 @@ const tables = `
     last_place integer not null,
     primary key (account, region, hour, principal, operation, outcome)) strict, without rowid;
   create index refusals_by_hour on refusals (hour);
-  create index events_of_account on events (account, region, place);
-  create index events_of_key on events (account, region, key_id, place);
+  create index events_of_account on events (account, region, sequence);
+  create index events_of_key on events (account, region, key_id, sequence);
 `
 
 /** `file` is a path, or `:memory:`. Of another version, or damaged: it is made anew. */

@@ -83,7 +83,7 @@ export function openQueue(file: string): Queue {
       together(() => {
         for (const target of allTargets())
           for (const event of events)
-            if (event.index >= target.next) add.run(target.url, event.eventId, bodyOf(event), now, now)
+            if (event.sequence >= target.next) add.run(target.url, event.eventId, bodyOf(event), now, now)
         move.run(next)
       })
     },
@@ -118,6 +118,6 @@ type DeliveryRow = {
 }
 
 /** The members that Standard Webhooks recommends: what, when, and the facts. */
-function bodyOf({ type, at, ...data }: KeyEvent): string {
+function bodyOf({ type, at, sequence: _, ...data }: KeyEvent): string {
   return JSON.stringify({ type, timestamp: formatInstant(at), data })
 }

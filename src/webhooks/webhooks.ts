@@ -69,7 +69,7 @@ export async function openWebhooks(needs: WebhooksNeeds): Promise<Webhooks> {
       const found = events.eventsFrom(queue.place(), page)
       const last = found.at(-1)
       const isWhole = found.length < page || last === undefined
-      queue.add(found, isWhole ? events.folded() : last.index + 1, wall())
+      queue.add(found, isWhole ? events.folded() : last.sequence + 1, wall())
       if (isWhole) return
     }
   }

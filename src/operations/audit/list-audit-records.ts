@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formatPositions, logAndIndexOf, parsePositions, positionsOf, readBackward } from '../../domain/audit-places.ts'
 import { problem } from '../../domain/errors.ts'
 import type { AuditRecord } from '../../domain/ports.ts'
 import { operation } from '../operation.ts'
@@ -6,11 +7,10 @@ import { instant, nextMarker } from '../shapes.ts'
 
 /** One call looks at so many records at the most; the marker goes on from there. */
 const mostScanned = 50_000
-const chunk = 1000
 
 const auditRecord = z
   .object({
-    index: z.number().int().describe('Place in the log; GetAuditProof proves the record by it.'),
+    index: z.number().int().describe('Place in the audit log; GetAuditProof proves the record by it.'),
     time: z.string(),
     requestId: z.string(),
     protocol: z.string(),
@@ -52,7 +52,7 @@ export const listAuditRecords = operation({
     limit: z.coerce.number().int().min(1).max(1000).default(100),
     marker: z
       .string()
-      .regex(/^\d{1,15}$/)
+      .regex(/^\d{1,13}(?:\.\d{1,13}){0,255}$/)
       .optional(),
   }),
   output: z.object({ records: z.array(auditRecord), logSize: z.number().int(), nextMarker }),
@@ -73,28 +73,25 @@ export const listAuditRecords = operation({
       (input.requestId === undefined || record.requestId === input.requestId) &&
       (to === undefined || Date.parse(record.time) <= to)
 
-    const logSize = world.audit.size()
+    const logs = await world.logs()
+    const sizes = positionsOf(logs)
+    const logSize = sizes.values().reduce((sum, size) => sum + size, 0)
+    const asked = input.marker === undefined ? sizes : parsePositions(input.marker)
+    const positions = new Map([...sizes].map(([log, size]) => [log, Math.min(size, asked.get(log) ?? 0)]))
     const found: (AuditRecord & { readonly index: number })[] = []
-    let end = Math.min(logSize, input.marker === undefined ? logSize : Number(input.marker))
-    const stop = Math.max(0, end - mostScanned)
-    while (end > stop && found.length < input.limit) {
-      const start = Math.max(stop, end - chunk)
-      const records: { readonly index: number; readonly record: AuditRecord }[] = []
-      for await (const entry of world.audit.read(start, end)) records.push(entry)
-      end = start
-      for (const { index, record } of records.toReversed()) {
-        // Times never go back in the log: what is older than `from` ends the search.
-        if (from !== undefined && Date.parse(record.time) < from - clockSlackMs)
-          return { records: found, logSize, nextMarker: undefined }
-        if (!matches(record) || (from !== undefined && Date.parse(record.time) < from)) continue
-        found.push({ index, ...record })
-        if (found.length === input.limit) {
-          end = index
-          break
-        }
-      }
+    let scanned = 0
+    for await (const { place, record } of readBackward(logs, positions)) {
+      const time = Date.parse(record.time)
+      // Times never go back in a log: what is older than `from` ends the search.
+      if (from !== undefined && time < from - clockSlackMs) return { records: found as never, logSize }
+      const { log, index } = logAndIndexOf(place)
+      positions.set(log, index)
+      scanned++
+      if (matches(record) && (from === undefined || time >= from)) found.push({ index: place, ...record })
+      if (found.length === input.limit || scanned === mostScanned) break
     }
-    return { records: found as never, logSize, nextMarker: end === 0 ? undefined : String(end) }
+    const isWhole = positions.values().every((position) => position === 0)
+    return { records: found as never, logSize, ...(isWhole ? {} : { nextMarker: formatPositions(positions) }) }
   },
 })
 

@@ -42,7 +42,8 @@ export const listEvents = operation({
     const found = await world.usage.events(scope, { type, keyId, before, limit: limit + 1 })
     const events = found
       .slice(0, limit)
-      .map((event) => ({ ...event, principal: event.principal, details: event.details }))
-    return { events: events as never, nextMarker: found.length > limit ? String(events.at(-1)?.index) : undefined }
+      .map(({ sequence: _, ...event }) => ({ ...event, principal: event.principal, details: event.details }))
+    const last = found.length > limit ? found[limit - 1] : undefined
+    return { events: events as never, nextMarker: last && String(last.sequence) }
   },
 })
