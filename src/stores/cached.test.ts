@@ -295,3 +295,30 @@ test('commits of others end what was kept: all of it, or what the store names', 
   generation = 2
   assert.equal(await revision('a'), 4)
 })
+
+test('after a commit of others a record is read once more, and is the same object unless it has changed', async () => {
+  const { store, slow, reads } = slowStore()
+  await store.commit([put('alias', alias('a')), put('alias', alias('b')), put('alias', alias('c'))])
+  let generation: number | undefined = 1
+  const cache = cachedStore({ ...slow, generation: () => generation }, { maximumRecords: 10 })
+  const get = (id: string) => cache.get('alias', partition, id)
+  const before = await Promise.all(['a', 'b', 'c', 'none'].map(get))
+  await store.commit([put('alias', alias('b', { revision: 2 }))])
+  // Made anew at the same revision: another record.
+  await store.commit([remove('alias', alias('c'))])
+  await store.commit([put('alias', alias('c', { keyId: 'other' }))])
+  await store.commit([put('alias', alias('none'))])
+  generation = 2
+  const readBefore = reads()
+  for (let round = 0; round < 2; round++) {
+    assert.equal(await get('a'), before[0])
+    assert.equal((await get('b'))?.revision, 2)
+    assert.equal((await get('c'))?.keyId, 'other')
+    assert.equal((await get('none'))?.revision, 1)
+  }
+  assert.equal(reads() - readBefore, 4)
+  generation = undefined
+  assert.equal(await get('a'), before[0], 'the same object, though it is read each time')
+  assert.equal(await get('a'), before[0])
+  assert.equal(reads() - readBefore, 6)
+})

@@ -16,20 +16,22 @@ export type CacheOptions = {
  *
  * Linearizable as the store behind it is. From the moment a commit is sent until it is answered, the records it changes
  * are read from the store and not kept; and what was being read when it was sent is not kept either, since nobody can
- * tell whether that was before the commit or after it.
+ * tell whether that was before the commit or after it. Where others commit as well, and only that they did is told, a
+ * record is read again at its next use, and is the same object as before where nothing of it has changed.
  */
 export function cachedStore(
   store: Store & ForeignCommits,
   { maximumRecords, facts = factsOfAll }: CacheOptions,
 ): Store {
-  const kept = new LRUCache<string, AnyRecord | typeof absent>({ max: maximumRecords })
+  const kept = new LRUCache<string, Kept>({ max: maximumRecords })
   /** Reads whose answer may be kept and shared: those that nothing has overtaken. */
   const reading = new Map<string, Promise<AnyRecord | undefined>>()
   /** How many commits under way change a record. */
   const changing = new Map<string, number>()
   /** Commits, begun or ended. */
   let commits = 0
-  let generation = store.generation?.()
+  /** As of the last look at what others may have committed; 0 where nobody else commits. */
+  let generation: number | undefined = 0
 
   function forget(place: string): void {
     kept.delete(place)
@@ -41,26 +43,33 @@ export function cachedStore(
     for (const name of names) forget(placeOf(name))
   })
 
-  /** May anything be answered that was read earlier? */
-  function isCurrent(): boolean {
-    if (store.generation === undefined) return true
+  /** What was kept at this very generation may be answered without a look. */
+  function look(): number | undefined {
+    if (store.generation === undefined) return 0
     const now = store.generation()
     if (now !== generation || now === undefined) {
       generation = now
       commits++
-      kept.clear()
       reading.clear()
     }
-    return now !== undefined
+    return now
   }
 
-  async function readAndKeep(place: string, name: RecordName): Promise<AnyRecord | undefined> {
+  /** `asOf` is the generation of before the read. */
+  async function readAndKeep(
+    place: string,
+    name: RecordName,
+    asOf: number | undefined,
+  ): Promise<AnyRecord | undefined> {
     const answer: Promise<AnyRecord | undefined> = store.get(name.collection, name.partition, name.id)
     reading.set(place, answer)
     try {
       const record = await answer
-      if (reading.get(place) === answer) kept.set(place, record ?? absent)
-      return record
+      if (reading.get(place) !== answer) return record
+      const before = kept.peek(place)?.record
+      const same = isSame(before, record) ? before : record
+      kept.set(place, { record: same, asOf })
+      return same
     } finally {
       if (reading.get(place) === answer) reading.delete(place)
     }
@@ -68,11 +77,13 @@ export function cachedStore(
 
   /** The objects that are kept already, in place of their equals: unless a commit may lie between the two. */
   function sameObjects<T extends AnyRecord>(collection: Collection, records: readonly T[], commitsBefore: number) {
-    if (commits !== commitsBefore || changing.size > 0 || !isCurrent()) return records
+    const now = look()
+    if (commits !== commitsBefore || changing.size > 0) return records
     const { partition, id } = facts[collection]
     return records.map((record) => {
       const same = kept.peek(placeOf({ collection, partition: partition(record), id: id(record) }))
-      return same !== undefined && same !== absent && same.revision === record.revision ? (same as T) : record
+      if (same?.record?.revision !== record.revision) return record
+      return same.asOf === now || isSame(same.record, record) ? (same.record as T) : record
     })
   }
 
@@ -80,10 +91,13 @@ export function cachedStore(
     get<C extends Collection>(collection: C, partition: string, id: string) {
       const name = { collection, partition, id }
       const place = placeOf(name)
-      if (!isCurrent() || changing.has(place)) return store.get(collection, partition, id)
+      const now = look()
+      if (changing.has(place)) return store.get(collection, partition, id)
       const found = kept.get(place)
-      if (found === absent) return Promise.resolve(undefined)
-      const record = found === undefined ? (reading.get(place) ?? readAndKeep(place, name)) : Promise.resolve(found)
+      const isCurrent = found !== undefined && found.asOf === now && now !== undefined
+      const record = isCurrent
+        ? Promise.resolve(found.record)
+        : ((now === undefined ? undefined : reading.get(place)) ?? readAndKeep(place, name, now))
       return record as Promise<Collections[C] | undefined>
     },
     async list(collection, query) {
@@ -126,8 +140,17 @@ export function cachedStore(
   }
 }
 
-/** Kept where the store has no such record. */
-const absent = Symbol('absent')
+type Kept = {
+  /** Undefined: the store has no such record. */
+  readonly record: AnyRecord | undefined
+  /** At which generation it was read, or read again and found the same. */
+  readonly asOf: number | undefined
+}
+
+/** Not by the revision alone: a record may have been removed and made anew. */
+function isSame(before: AnyRecord | undefined, record: AnyRecord | undefined): boolean {
+  return before?.revision === record?.revision && JSON.stringify(before) === JSON.stringify(record)
+}
 
 /** One text for each name: with its length before it, the partition cannot run into the id. */
 function placeOf({ collection, partition, id }: RecordName): string {

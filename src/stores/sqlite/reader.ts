@@ -18,9 +18,9 @@ export type Reader = {
     after: { readonly partition: string; readonly id: string } | undefined,
     limit: number,
   ): readonly Collections[C][]
-  unsettled(): readonly AuditRecord[]
-  /** Another number once another connection has committed. */
-  generation(): number
+  unsettled(): readonly { readonly log: number; readonly record: AuditRecord }[]
+  /** Can it be read? */
+  check(): void
 }
 
 export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
@@ -44,7 +44,8 @@ export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
     ]),
   ) as Record<Collection, StatementSync>
   const countRead = database.prepare('SELECT records FROM tally WHERE collection = ? AND partition = ?')
-  const dataVersion = database.prepare('PRAGMA data_version')
+  const checkRead = database.prepare('SELECT writes FROM probe')
+  const unsettledRead = database.prepare('SELECT log, record FROM unsettled ORDER BY sequence')
 
   return {
     get: (collection, partition, id) => {
@@ -102,9 +103,14 @@ export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
         recordOf<typeof collection>,
       )
     },
+    check: () => {
+      checkRead.get()
+    },
     unsettled: () =>
-      texts('SELECT record FROM unsettled ORDER BY sequence').map((text) => frozen(JSON.parse(text) as AuditRecord)),
-    generation: () => Number(dataVersion.get()?.data_version),
+      unsettledRead.all().map(({ log, record }) => ({
+        log: Number(log),
+        record: frozen(JSON.parse(String(record)) as AuditRecord),
+      })),
   }
 }
 

@@ -25,6 +25,11 @@ const migrations: readonly string[] = [
   CREATE TABLE probe (only INTEGER PRIMARY KEY CHECK (only = 1), writes INTEGER NOT NULL) STRICT;
   INSERT INTO probe VALUES (1, 0);
   `,
+  // Several processes: which of them keeps which audit record, and which of their commits were made.
+  `
+  ALTER TABLE unsettled ADD COLUMN log INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE made (commit_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings a new or older file up to date, in one transaction; refuses one that this version of the service cannot read. */

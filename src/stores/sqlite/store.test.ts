@@ -372,3 +372,63 @@ function child(task: 'open' | 'write' | 'watch', file: string) {
     ended,
   }
 }
+
+fact('a commit that is asked for again is made once, and a record is kept for the log it goes to', async (file) => {
+  const first = await openSqliteStore({ file, shared: { resumes: false } })
+  const step = {
+    verb: 'put',
+    collection: 'setting',
+    partition: '*',
+    id: 'a',
+    revision: 1,
+    due: null,
+    indexed: [],
+    text: '{"revision":1,"name":"a","value":"v"}',
+  } as const
+  const commit = {
+    steps: [step],
+    settled: [],
+    id: 'p1-1',
+    unsettled: { requestId: 'r1', text: '{"requestId":"r1"}', log: 3 },
+  }
+  assert.deepEqual(await first.writer?.write(commit), { is: 'done' })
+  assert.deepEqual(await first.writer?.write(commit), { is: 'done' })
+  assert.deepEqual(await first.unsettled(), [], 'it belongs to another process')
+  await first.close()
+
+  const second = await openSqliteStore({ file, shared: { resumes: true }, sees: () => true })
+  assert.deepEqual(await second.writer?.write(commit), { is: 'done' })
+  assert.deepEqual(
+    (await second.unsettled()).map(({ requestId }) => requestId),
+    ['r1'],
+  )
+  assert.deepEqual(await second.writer?.write({ steps: [], settled: ['r1'], answered: ['p1-1'] }), { is: 'done' })
+  assert.equal((await second.writer?.write(commit))?.is, 'conflict', 'nobody was to ask for it again')
+  assert.deepEqual(await second.unsettled(), [])
+  await second.close()
+})
+
+fact(
+  'a store beside the writer sees each commit at its next read, and the same object where nothing has changed',
+  async (file) => {
+    const writing = await openSqliteStore({ file })
+    const beside = await openSqliteStore({ file, readOnly: true })
+    const cache = cachedStore(beside, { maximumRecords: 10 })
+    const numbered = (name: string, revision: number) => ({ revision, name, value: String(revision) })
+    await writing.commit([
+      { put: 'setting', record: numbered('a', 1) },
+      { put: 'setting', record: numbered('b', 1) },
+    ])
+    const b = await cache.get('setting', '*', 'b')
+    for (let revision = 2; revision < 200; revision++) {
+      const before = beside.generation?.()
+      assert.equal(beside.generation?.(), before)
+      await writing.commit([{ put: 'setting', record: numbered('a', revision) }])
+      assert.notEqual(beside.generation?.(), before)
+      assert.equal((await cache.get('setting', '*', 'a'))?.revision, revision)
+      assert.equal(await cache.get('setting', '*', 'b'), b)
+    }
+    await beside.close()
+    await writing.close()
+  },
+)

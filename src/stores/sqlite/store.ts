@@ -11,6 +11,7 @@ import { lockDataFile } from './lock.ts'
 import { readerOn } from './reader.ts'
 import { migrate, requireCurrent } from './schema.ts'
 import type { Step } from './transaction.ts'
+import { openWalIndex } from './wal-index.ts'
 import { startWriter, type Writer } from './writer-thread.ts'
 
 export type SqliteOptions = {
@@ -18,8 +19,22 @@ export type SqliteOptions = {
   readonly file: string
   /** For a process beside the one that writes: takes no lock, and sees each commit as soon as it is on disk. */
   readonly readOnly?: boolean
+  /** The same, with what brings its commits to the process that writes. */
+  readonly writer?: Writer
+  /** This process writes for others too, who may ask again for what a writer before this one has made. */
+  readonly shared?: { readonly resumes: boolean }
+  /** Which audit log the records of this process go to; 0 without it. */
+  readonly log?: number
+  /** Whose unsettled records it sees; those of its own log without it. */
+  readonly sees?: (log: number) => boolean
   readonly facts?: FactsOfAll
 }
+
+export type SqliteStore = StoreEngine &
+  ForeignCommits & {
+    /** For the commits of other processes. */
+    readonly writer: Pick<Writer, 'write'> | undefined
+  }
 
 /**
  * Everything in one SQLite file. Reads on the calling thread; commits on a thread of their own, many to a sync.
@@ -30,30 +45,38 @@ export type SqliteOptions = {
  *
  * Records come out frozen but are read anew each time: cached.ts in front of this makes them the same object.
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<StoreEngine & ForeignCommits> {
-  const facts = options.facts ?? factsOfAll
+export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
+  const { readOnly = false, writer } = options
   try {
-    return options.readOnly ? await openReadOnly(options.file, facts) : await openToWrite(options.file, facts)
+    return readOnly || writer !== undefined ? storeOn(options, options.file, writer) : await openToWrite(options)
   } catch (error) {
     throw unavailable(error)
   }
 }
 
-async function openToWrite(givenFile: string, facts: FactsOfAll): Promise<StoreEngine> {
-  createPrivately(givenFile)
+async function openToWrite(options: SqliteOptions): Promise<SqliteStore> {
+  const { facts = factsOfAll } = options
+  createPrivately(options.file)
   // One lock whatever name the file goes by.
-  const file = realpathSync(givenFile)
+  const file = realpathSync(options.file)
   const lock = lockDataFile(file)
   try {
     const database = openForWriting(file)
     try {
       migrate(database, facts)
+      if (options.shared?.resumes !== true) database.exec('DELETE FROM made')
       emptyLog(database)
       const shape = Object.fromEntries(
         Object.entries(facts).map(([collection, { indexes }]) => [collection, Object.keys(indexes)]),
       )
       const writer = await startWriter({ file, shape })
-      return storeOn(file, facts, { writer, release: lock.release })
+      return storeOn(options, file, {
+        write: writer.write,
+        async close(settled) {
+          await writer.close(settled)
+          lock.release()
+        },
+      })
     } finally {
       database.close()
     }
@@ -63,17 +86,12 @@ async function openToWrite(givenFile: string, facts: FactsOfAll): Promise<StoreE
   }
 }
 
-async function openReadOnly(givenFile: string, facts: FactsOfAll): Promise<StoreEngine & ForeignCommits> {
-  return storeOn(givenFile, facts, undefined)
-}
-
-function storeOn(
-  file: string,
-  facts: FactsOfAll,
-  writing: { readonly writer: Writer; release(): void } | undefined,
-): StoreEngine & ForeignCommits {
+function storeOn(options: SqliteOptions, file: string, writer: Writer | undefined): SqliteStore {
+  const { facts = factsOfAll, log = 0, sees = (other) => other === log } = options
+  const isBeside = writer === undefined || options.writer !== undefined
   const database = openForReading(file)
-  if (writing === undefined) requireCurrent(database, facts)
+  if (isBeside) requireCurrent(database, facts)
+  const walIndex = isBeside ? openWalIndex(file) : undefined
   const reader = readerOn(database, facts)
   const identity = identityOf(file)
   /** They go with the next commit. */
@@ -98,13 +116,13 @@ function storeOn(
 
   async function write(steps: readonly Step[], record?: AuditRecord, probe?: true): Promise<void> {
     requireOpen()
-    if (writing === undefined)
+    if (writer === undefined)
       throw problem('StoreUnavailable', { message: 'This process has the data file open for reading only.' })
     const carried = settled
     settled = []
     for (const requestId of carried) settling.add(requestId)
-    const unsettled = record && { requestId: record.requestId, text: JSON.stringify(record) }
-    const outcome = await writing.writer.write({
+    const unsettled = record && { requestId: record.requestId, text: JSON.stringify(record), log }
+    const outcome = await writer.write({
       steps,
       settled: carried,
       ...(unsettled && { unsettled }),
@@ -149,18 +167,21 @@ function storeOn(
     unsettled: () =>
       read(() => {
         const left = new Set(settled)
-        return reader.unsettled().filter(({ requestId }) => !left.has(requestId) && !settling.has(requestId))
+        return reader
+          .unsettled()
+          .filter((kept) => sees(kept.log) && !left.has(kept.record.requestId) && !settling.has(kept.record.requestId))
+          .map(({ record }) => record)
       }),
     settled(requestIds) {
-      if (writing !== undefined) settled.push(...requestIds)
+      if (writer !== undefined) settled.push(...requestIds)
     },
     async backup(toFile) {
       requireOpen()
       await backupOnline(file, toFile)
     },
     async check() {
-      await read(() => reader.generation())
-      if (writing !== undefined) await write([], undefined, true)
+      await read(() => reader.check())
+      if (writer !== undefined) await write([], undefined, true)
       if (identityOf(file) !== identity)
         throw problem('StoreUnavailable', { message: 'The data file was removed or replaced while it was open.' })
     },
@@ -168,12 +189,14 @@ function storeOn(
       closing ??= (async () => {
         database.close()
         // Last: only a connection that writes clears the write-ahead log away.
-        await writing?.writer.close(settled)
-        writing?.release()
+        await writer?.close(settled)
       })()
       return closing
     },
-    ...(writing === undefined && { generation: () => reader.generation() }),
+    writer,
+    ...(walIndex && { generation: walIndex.generation }),
+    // What others commit passes by this object: it knows of none of it.
+    ...(options.shared && { generation: () => undefined }),
   }
 }
 

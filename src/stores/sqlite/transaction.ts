@@ -10,9 +10,13 @@ export type Step = Row & { readonly verb: 'put' | 'remove' | 'load'; readonly co
 export type Commit = {
   readonly steps: readonly Step[]
   /** An audit record to keep until it is settled. */
-  readonly unsettled?: { readonly requestId: string; readonly text: string }
+  readonly unsettled?: { readonly requestId: string; readonly text: string; readonly log: number }
   /** Requests whose audit records need not be kept any longer. They go whether or not the changes can be made. */
   readonly settled: readonly string[]
+  /** Of a commit that may be asked for again: it is made once, however often it comes. */
+  readonly id?: string
+  /** Ids of commits that nobody will ask for again. */
+  readonly answered?: readonly string[]
   /** Writes something that nobody reads: can it be written at all? */
   readonly probe?: true
 }
@@ -55,19 +59,26 @@ export function transactionOn(database: DatabaseSync, shape: Shape): Transaction
   const savepoint = database.prepare('SAVEPOINT one')
   const release = database.prepare('RELEASE one')
   const takeBack = database.prepare('ROLLBACK TO one')
-  const keep = database.prepare('INSERT INTO unsettled (request_id, record) VALUES (?, ?)')
+  const keep = database.prepare('INSERT INTO unsettled (request_id, record, log) VALUES (?, ?, ?)')
   const settle = database.prepare('DELETE FROM unsettled WHERE request_id = ?')
+  const wasMade = database.prepare('SELECT 1 FROM made WHERE commit_id = ?')
+  const keepMade = database.prepare('INSERT INTO made VALUES (?)')
+  const forgetMade = database.prepare('DELETE FROM made WHERE commit_id = ?')
   const probe = database.prepare('UPDATE probe SET writes = writes + 1')
   let takenAway = false
 
   function apply(commit: Commit): Outcome {
     for (const requestId of commit.settled) settle.run(requestId)
+    for (const id of commit.answered ?? []) forgetMade.run(id)
     if (commit.probe) probe.run()
+    if (commit.id !== undefined && wasMade.get(commit.id) !== undefined) return { is: 'done' }
     savepoint.run()
     let outcome: Outcome = { is: 'done' }
     try {
       for (const step of commit.steps) if (tableFor(step)[step.verb](step)) takenAway = true
-      if (commit.unsettled !== undefined) keep.run(commit.unsettled.requestId, commit.unsettled.text)
+      if (commit.unsettled !== undefined)
+        keep.run(commit.unsettled.requestId, commit.unsettled.text, commit.unsettled.log)
+      if (commit.id !== undefined) keepMade.run(commit.id)
     } catch (error) {
       if (!(error instanceof Conflict)) throw error
       takeBack.run()
