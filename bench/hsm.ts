@@ -38,7 +38,7 @@ const moduleParameters = `configdir='sql:${directory}' certPrefix='' keyPrefix='
 const random = { bytes: (count: number) => new Uint8Array(randomBytes(count)), uuid: () => randomUUID() as string }
 const connection = {
   vendor,
-  pinFile,
+  pin: { file: pinFile },
   environment: process.env,
   ...(vendor === 'nss' ? { moduleParameters } : {}),
 } as const

@@ -21,18 +21,31 @@ function run(command, args) {
 const packages = {
   openssl: 'openssl',
   curl: 'curl',
+  'g++': 'c++',
   softhsm2: 'softhsm2-util',
   'libnss3-tools': 'certutil',
+  swtpm: 'swtpm',
+  'tpm2-tools': 'tpm2_getcap',
+  'tpm2-abrmd': 'tpm2-abrmd',
+  'libtss2-tcti-tabrmd0': '/usr/lib/*/libtss2-tcti-tabrmd.so.0',
+  'libtpm2-pkcs11-1': '/usr/lib/*/libtpm2_pkcs11.so.1',
+  'libtpm2-pkcs11-tools': 'tpm2_ptool',
+  'dbus-daemon': 'dbus-daemon',
   chromium: 'chromium',
 }
 const missing = Object.entries(packages)
-  .filter(([, program]) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
+  .filter(([, program]) => spawnSync('sh', ['-c', `command -v ${program} || ls ${program}`]).status !== 0)
   .map(([name]) => name)
 if (only.length === 0 && missing.length > 0 && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
   process.stderr.write(`Installing ${missing.join(', ')} ...\n`)
   const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } }
-  spawnSync('apt-get', ['update', '-qq'], quiet)
-  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], quiet)
+  // Another apt may be at work on a machine that has just come up.
+  const options = ['-qq', '-o', 'DPkg::Lock::Timeout=120']
+  const install = (...names) =>
+    spawnSync('apt-get', ['install', '-y', ...options, '--no-install-recommends', ...names], quiet).status === 0
+  spawnSync('apt-get', ['update', ...options], quiet)
+  // One name that this release does not have must not cost all the others.
+  if (!install(...missing)) for (const name of missing) install(name)
 }
 
 if (only.length === 0) {

@@ -150,6 +150,14 @@ export const settings = {
     undefined,
     optional(path),
   ),
+  rootUnlockHsm: setting<string | undefined>(
+    'root_unlock_hsm',
+    'A key in the token of the hsm_ settings that takes the place of place 3: its label, or label/id (CKA_ID in hex).',
+    undefined,
+    optional(
+      matching(/^[^/]{1,64}(?:\/(?:[0-9a-fA-F]{2}){1,64})?$/, 'must be a label, or label/id with the id in hex'),
+    ),
+  ),
   auditName: setting(
     'audit_name',
     'Name of the audit log, as it stands in its checkpoints.',
@@ -216,7 +224,7 @@ export const settings = {
   hsmTokenLabel: setting<string | undefined>('hsm_token_label', 'Label of the token.', undefined, optional(text)),
   hsmPinFile: setting<string | undefined>(
     'hsm_pin_file',
-    'File with the PIN of the token (a systemd credential is one).',
+    'File with the PIN of the token (a systemd credential is one). Without it: KEYWARD_HSM_PIN, in the environment only.',
     undefined,
     optional(path),
   ),
@@ -231,9 +239,13 @@ export const settings = {
 type Settings = typeof settings
 export type Config = { readonly [Name in keyof Settings]: Settings[Name] extends Setting<infer T> ? T : never }
 
-/** Of the environment, names that the service does not read itself: those of the CLI, and of dev mode. */
+/** The PIN of the token, where no file holds it. No setting: settings stand in files, and are listed. */
+export const hsmPinVariable = 'KEYWARD_HSM_PIN'
+
+/** Of the environment, names that are no settings: those of the CLI, of dev mode, and a secret. */
 const otherNames: ReadonlySet<string> = new Set([
   'KEYWARD_CONFIG',
+  hsmPinVariable,
   'KEYWARD_ADDR',
   'KEYWARD_TOKEN',
   'KEYWARD_TOKEN_FILE',

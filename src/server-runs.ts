@@ -60,6 +60,7 @@ export async function serve(environment: Environment, terminal: Terminal): Promi
 
 function thirdPlace(config: Config): string {
   if (config.rootPassphraseFile !== undefined) return 'a passphrase'
+  if (config.rootUnlockHsm !== undefined) return `key ${config.rootUnlockHsm} of the token`
   return config.rootUnlockCredential ?? config.rootUnlockKey
 }
 

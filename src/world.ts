@@ -9,11 +9,12 @@ import { openMemoryAuditLog } from './audit/memory-log.ts'
 import { noteSigner } from './audit/note.ts'
 import { logFolder, logName, logsIn, vkeyOfLog } from './audit/places.ts'
 import { publishedLog } from './audit/published.ts'
-import { type Config, type Environment, verifierKeyFile } from './config.ts'
+import { type Config, type Environment, hsmPinVariable, verifierKeyFile } from './config.ts'
 import {
   type HsmConnection,
   type HsmRootKeyReference,
   initializeHsm,
+  macInToken,
   openPkcs11Device,
 } from './devices/pkcs11/open-device.ts'
 import { type VendorName, vendors } from './devices/pkcs11/vendors.ts'
@@ -83,7 +84,7 @@ export async function openWorld(config: Config, parts: OpenParts = {}): Promise<
   const store = await openStore(config, { clock, random })
   const closing: (() => unknown)[] = [() => store.close()]
   try {
-    const custody = await openOrCreateCustody(config, store, random)
+    const custody = await openOrCreateCustody(config, store, random, parts.environment ?? {})
     return await assemble(
       config,
       {
@@ -150,8 +151,10 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   const devices = new Map<ProtectionLevel, Device>([['SOFTWARE', software]])
   if (parts.environment !== undefined && config.hsmVendor !== undefined) {
     const hsm = await openHsm(config, store, random, parts.environment)
-    closing.push(() => hsm.close())
-    devices.set('HSM', hsm)
+    if (hsm !== undefined) {
+      closing.push(() => hsm.close())
+      devices.set('HSM', hsm)
+    }
   }
 
   const signer = noteSigner(logName(config.auditName, 0), await signingSeed(store, sealer, random))
@@ -196,8 +199,13 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
 }
 
 /** A store that was made under a root key is never given another one: without its own, nothing of it opens. */
-async function openOrCreateCustody(config: Config, store: Store, random: Random): Promise<Custody> {
-  const places = placesOf(config)
+async function openOrCreateCustody(
+  config: Config,
+  store: Store,
+  random: Random,
+  environment: Environment,
+): Promise<Custody> {
+  const places = placesOf(config, environment)
   if (custodyExists(places) !== 'none') return openCustody(places, random)
   if ((await store.get('setting', installation, settingNames.rootKeyCheck)) !== undefined)
     throw problem('Unavailable', {
@@ -207,18 +215,31 @@ async function openOrCreateCustody(config: Config, store: Store, random: Random)
   return createCustody(places, random)
 }
 
-function placesOf(config: Config): Places {
-  const { rootPassphraseFile } = config
-  return {
-    rootKey: config.rootCiphertext,
-    privateKey: config.rootPrivateKey,
-    unlockKey:
-      rootPassphraseFile !== undefined
-        ? { is: 'passphrase', passphrase: () => readPassphrase(rootPassphraseFile) }
-        : config.rootUnlockCredential !== undefined
-          ? { is: 'provided', path: config.rootUnlockCredential }
-          : { is: 'file', path: config.rootUnlockKey },
-  }
+function placesOf(config: Config, environment: Environment): Places {
+  const { rootCiphertext, rootPrivateKey } = config
+  return { rootKey: rootCiphertext, privateKey: rootPrivateKey, unlockKey: thirdPlaceOf(config, environment) }
+}
+
+function thirdPlaceOf(config: Config, environment: Environment): Places['unlockKey'] {
+  const { rootPassphraseFile, rootUnlockCredential, rootUnlockHsm } = config
+  const named = Object.entries({
+    root_passphrase_file: rootPassphraseFile,
+    root_unlock_credential: rootUnlockCredential,
+    root_unlock_hsm: rootUnlockHsm,
+  }).filter(([, value]) => value !== undefined)
+  if (named.length > 1)
+    throw problem('InvalidRequest', {
+      message: `${named.map(([name]) => name).join(' and ')} are set: place 3 can be one thing only.`,
+      mend: 'Leave only the one that this installation was made with.',
+    })
+  if (rootPassphraseFile !== undefined)
+    return { is: 'passphrase', passphrase: () => readPassphrase(rootPassphraseFile) }
+  if (rootUnlockCredential !== undefined) return { is: 'provided', path: rootUnlockCredential }
+  if (rootUnlockHsm === undefined) return { is: 'file', path: config.rootUnlockKey }
+  const connection = hsmConnection(config, environment)
+  const [label = '', id] = rootUnlockHsm.split('/')
+  const key = { label, ...(id === undefined ? {} : { id }) }
+  return { is: 'token', name: rootUnlockHsm, mac: (message, make) => macInToken(connection, key, message, make) }
 }
 
 /** The first line of the file, without its end. */
@@ -256,14 +277,15 @@ function hsmConnection(config: Config, environment: Environment): HsmConnection 
       message: `hsm_vendor is ${hsmVendor ?? 'not set'}.`,
       mend: `Set it to one of: ${Object.keys(vendors).join(', ')} (docs/operating/hsm.md).`,
     })
-  if (hsmPinFile === undefined)
+  const pinText = environment[hsmPinVariable]
+  if ((hsmPinFile === undefined) === (pinText === undefined))
     throw problem('InvalidRequest', {
-      message: 'hsm_pin_file is not set.',
-      mend: 'Name a file with the PIN of the token.',
+      message: `${pinText === undefined ? 'Neither' : 'Both'} hsm_pin_file and ${hsmPinVariable} are set.`,
+      mend: 'Name a file with the PIN of the token, and nothing else.',
     })
   return {
     vendor: hsmVendor as VendorName,
-    pinFile: hsmPinFile,
+    pin: hsmPinFile === undefined ? { text: pinText ?? '' } : { file: hsmPinFile },
     environment,
     ...(hsmModule === undefined ? {} : { modulePath: hsmModule }),
     ...(hsmModuleParameters === undefined ? {} : { moduleParameters: hsmModuleParameters }),
@@ -272,8 +294,15 @@ function hsmConnection(config: Config, environment: Environment): HsmConnection 
   }
 }
 
-async function openHsm(config: Config, store: Store, random: Random, environment: Environment): Promise<Device> {
+/** Undefined where the token is there to unlock the software level, and holds no root key of the hardware level. */
+async function openHsm(
+  config: Config,
+  store: Store,
+  random: Random,
+  environment: Environment,
+): Promise<Device | undefined> {
   const stored = await store.get('setting', installation, settingNames.hsmRootKey)
+  if (stored === undefined && config.rootUnlockHsm !== undefined) return undefined
   if (stored === undefined)
     throw problem('DeviceUnavailable', {
       message: 'The HSM of the settings has no root key of this installation yet.',

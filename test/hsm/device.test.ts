@@ -299,16 +299,6 @@ for (const vendor of softVendors) {
       },
     )
 
-    await t.test('a secret of the software custody opens only in the token, and only for its purpose', async () => {
-      const secret = randomBytes(32)
-      const wrapped = await device.wrapSecret(['custody', '3'], secret)
-      assert.equal(Buffer.from(wrapped).includes(secret), false)
-      assert.deepEqual(Buffer.from(await device.unwrapSecret(['custody', '3'], wrapped)), secret)
-      await assert.rejects(device.unwrapSecret(['custody', '2'], wrapped), is('Internal'))
-      await assert.rejects(device.unwrapSecret(['custody3'], wrapped), is('Internal'))
-      await assert.rejects(device.unwrapSecret(['custody', '3'], wrapped.slice(1)), is('Internal'))
-    })
-
     await t.test(
       'every combination of spec and operation gives an answer or its own refusal, and none harms the token',
       async () => {

@@ -73,9 +73,9 @@ for (const vendor of softVendors) {
   })
 
   on('a wrong PIN stops the start after one try, and is in no message', { skip }, async (t) => {
-    const { connection, root } = await openToken(t, vendor)
+    const { connection, pinFile, root } = await openToken(t, vendor)
     const wrong = 'Wrong-Battery-9'
-    await writeFile(connection.pinFile, wrong)
+    await writeFile(pinFile, wrong)
     const said: string[] = []
     const log = (event: string, facts: unknown) => said.push(event, JSON.stringify(facts))
     const error = await openPkcs11Device({ ...connection, ...root, random, log }).then(
@@ -91,9 +91,9 @@ for (const vendor of softVendors) {
   test(`${vendor}: a PIN that is changed behind its back is not tried twice: the token would lock itself`, {
     skip,
   }, async (t) => {
-    const { connection, device } = await openToken(t, vendor)
+    const { pinFile, device } = await openToken(t, vendor)
     const version = await newVersion(device, 'AES_256')
-    await writeFile(connection.pinFile, 'Wrong-Battery-9')
+    await writeFile(pinFile, 'Wrong-Battery-9')
     process.kill(device.agentProcessId() as number, 'SIGKILL')
     await eventually(() => !device.healthy())
     await assert.rejects(device.encrypt(version, text, context), unavailable)
@@ -103,15 +103,15 @@ for (const vendor of softVendors) {
   })
 
   on('what is not as it was described stops the start', { skip }, async (t) => {
-    const { connection, root } = await openToken(t, vendor)
+    const { connection, pinFile, root } = await openToken(t, vendor)
     const open = (change: object) => openPkcs11Device({ ...connection, ...root, random, ...change })
     await assert.rejects(open({ rootKeyId: '00'.repeat(16) }), /no root key/)
     await assert.rejects(open({ rootKeyLabel: 'another' }), /no root key/)
     await assert.rejects(open({ rootKeyId: 'short' }), /32 hex digits/)
     await assert.rejects(open({ tokenLabel: 'another' }), /no token fits/)
     await assert.rejects(open({ modulePath: '/nowhere/module.so' }), /cannot be loaded/)
-    await assert.rejects(open({ pinFile: '/nowhere/pin' }), /PIN file/)
-    await chmod(connection.pinFile, 0o604)
+    await assert.rejects(open({ pin: { file: '/nowhere/pin' } }), /PIN file/)
+    await chmod(pinFile, 0o604)
     await assert.rejects(open({}), /open to everybody/)
   })
 

@@ -57,8 +57,7 @@ test('R32: of the root key only its index is stored', { skip }, async (t) => {
 test('the agent is told the PIN by no argument and no variable of its environment, and cannot be dumped', {
   skip,
 }, async (t) => {
-  const { device, connection } = await openToken(t, 'softhsm2')
-  const pin = readFileSync(connection.pinFile, 'utf8').trim()
+  const { device, pin } = await openToken(t, 'softhsm2')
   const agent = device.agentProcessId() as number
   for (const file of ['cmdline', 'environ'])
     assert.equal(readFileSync(`/proc/${agent}/${file}`).includes(pin), false, file)

@@ -8,10 +8,10 @@ import { custodyIn, startTestService, type TestService, type TestServiceOptions 
 import { type Disposals, type SoftToken, type SoftVendor, softToken } from './tokens.ts'
 
 /** What an operator sets so that the service finds the token. */
-export function hsmSettings({ connection }: SoftToken): Partial<Config> {
+export function hsmSettings({ connection, pinFile }: SoftToken): Partial<Config> {
   return {
     hsmVendor: connection.vendor,
-    hsmPinFile: connection.pinFile,
+    hsmPinFile: pinFile,
     hsmModuleParameters: connection.moduleParameters,
     hsmTokenLabel: connection.tokenLabel,
   }

@@ -28,16 +28,22 @@ const tools: Readonly<Record<SoftVendor, { readonly program: string; readonly pa
 
 /** Why there can be no such token on this machine; undefined where there can. In strict mode that is a failure. */
 export function missing(vendor: SoftVendor): string | undefined {
-  const reason = missingHere(vendor)
+  const { program, package: name } = tools[vendor]
+  return missingOf({ [program]: name }, [vendors[vendor].modulePath])
+}
+
+/** The same for anything that stands on programs (with the Debian packages they are in) and on modules for PKCS#11. */
+export function missingOf(programs: Readonly<Record<string, string>>, modules: readonly string[]): string | undefined {
+  const reason = missingHere(programs, modules)
   if (reason !== undefined && process.env.KEYWARD_TEST_STRICT === '1') throw new Error(reason)
   return reason
 }
 
-function missingHere(vendor: SoftVendor): string | undefined {
-  const { program, package: name } = tools[vendor]
-  if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
-    return `${program} is not installed (Debian: ${name})`
-  if (!existsSync(vendors[vendor].modulePath)) return `${vendors[vendor].modulePath} is not there`
+function missingHere(programs: Readonly<Record<string, string>>, modules: readonly string[]): string | undefined {
+  for (const [program, name] of Object.entries(programs))
+    if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
+      return `${program} is not installed (Debian: ${name})`
+  for (const module of modules) if (!existsSync(module)) return `${module} is not there`
   buildFailure ??= build()
   return buildFailure === '' ? undefined : buildFailure
 }
@@ -59,10 +65,10 @@ export type SoftToken = {
   readonly directory: string
   /** Where the token keeps its objects. */
   readonly objects: string
+  readonly pin: string
+  readonly pinFile: string
   readonly connection: HsmConnection
 }
-
-const pin = 'Correct-Horse-7'
 
 /** An initialized token without a root key. Gone after the test. */
 export async function softToken(context: Disposals, vendor: SoftVendor): Promise<SoftToken> {
@@ -70,13 +76,15 @@ export async function softToken(context: Disposals, vendor: SoftVendor): Promise
   context.after(() => rm(directory, { recursive: true, force: true }))
   const objects = join(directory, 'token')
   await mkdir(objects)
+  // Every token has its own: a memory that is searched for it does not know it from here.
+  const pin = `Pin-${randomBytes(9).toString('base64url')}-7`
   const pinFile = join(directory, 'pin')
   await writeFile(pinFile, `${pin}\n`)
   await chmod(pinFile, 0o600)
   if (vendor === 'nss') {
     run('certutil', ['-N', '-d', `sql:${objects}`, '-f', pinFile])
     const moduleParameters = `configdir='sql:${objects}' certPrefix='' keyPrefix='' secmod='secmod.db' flags=`
-    return { directory, objects, connection: { vendor, moduleParameters, pinFile } }
+    return { directory, objects, pin, pinFile, connection: { vendor, moduleParameters, pin: { file: pinFile } } }
   }
   const environment = { SOFTHSM2_CONF: join(directory, 'softhsm2.conf') }
   await writeFile(
@@ -84,7 +92,8 @@ export async function softToken(context: Disposals, vendor: SoftVendor): Promise
     `directories.tokendir = ${objects}\nobjectstore.backend = file\nlog.level = ERROR\n`,
   )
   run('softhsm2-util', ['--init-token', '--free', '--label', 'test', '--so-pin', pin, '--pin', pin], environment)
-  return { directory, objects, connection: { vendor, pinFile, environment, tokenLabel: 'test' } }
+  const connection: HsmConnection = { vendor, pin: { file: pinFile }, environment, tokenLabel: 'test' }
+  return { directory, objects, pin, pinFile, connection }
 }
 
 function run(program: string, args: readonly string[], environment: Record<string, string> = {}): void {
@@ -130,7 +139,12 @@ export async function newVersion(device: Pkcs11Device, spec: KeySpec): Promise<K
   return versionOf(binding, await device.generate(binding))
 }
 
-/** Waits for what must come true, looking again and again; the test's own time limit ends it. */
+/** Waits for what must come true, looking again and again. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
+  const giveUp = AbortSignal.timeout(patienceMs)
+  while (!(await condition())) {
+    if (giveUp.aborted) throw new Error(`it did not come true in ${patienceMs} ms: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
+const patienceMs = 60_000

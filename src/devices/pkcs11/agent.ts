@@ -8,15 +8,16 @@ import { Problem } from '../../domain/errors.ts'
 import type { WrappingAlgorithm, WrappingKeySpec } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, KeySpec, MacAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
 import { probe } from './capabilities.ts'
-import { openCryptoki } from './cryptoki.ts'
+import { type Cryptoki, openCryptoki } from './cryptoki.ts'
 import { faultOf, KeyGone, Misconfigured, PinRefused, TokenLost } from './faults.ts'
 import { encodeFrame, type Frame, frameReader, type Outcome, outcomes, type Verb, verbs } from './frames.ts'
 import { hardenProcess } from './hardening.ts'
 import { generateMaterial, type OpenKey, unwrapMaterial } from './material.ts'
 import { gcmNonceBytes } from './mechanisms.ts'
 import { createRootKey, findRootKey } from './root-key.ts'
-import { type Hsm, openBytes, openMaterial, requireWell, sealBytes, sealMaterial, withCanary } from './sealing.ts'
-import type { StartRequest } from './start.ts'
+import { type Hsm, openMaterial, requireWell, sealMaterial, withCanary } from './sealing.ts'
+import type { StartRequest, UnlockKeyIndex } from './start.ts'
+import { macToUnlock } from './unlock-key.ts'
 import {
   agree,
   closeKey,
@@ -33,6 +34,8 @@ import {
 
 type Fields = readonly Buffer[]
 
+let token: Cryptoki | undefined
+/** Of a token with a root key. */
 let opened: Hsm | undefined
 /** Open keys, by the name that the service knows them by: number of the agent (4), number of the key (4), in hex. */
 const keys = new Map<string, OpenKey>()
@@ -42,9 +45,10 @@ let lastKey = 0
 const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
   /** request (JSON), PIN -> name of the token */
   async start([request, pin]) {
-    if (opened !== undefined) throw new Error('the agent was started already')
+    if (token !== undefined) throw new Error('the agent was started already')
     const start = JSON.parse(text(request)) as StartRequest
-    const token = openCryptoki(start, pin as Buffer)
+    token = openCryptoki(start, pin as Buffer)
+    if (start.root === undefined) return [Buffer.from(token.tokenName)]
     if (start.create) await createRootKey(token, start.root)
     generation = start.generation
     opened = await withCanary(token, findRootKey(token, start.root), token.random(gcmNonceBytes))
@@ -149,13 +153,10 @@ const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
     const material = await openMaterial(hsm(), need(binding), need(sealed))
     return [await sealMaterial(hsm(), need(newBinding), need(nonce), material)]
   },
-  /** purpose, nonce, secret -> wrapped */
-  async wrapSecret([purpose, nonce, secret]) {
-    return [await sealBytes(hsm(), need(purpose), need(nonce), need(secret))]
-  },
-  /** purpose, wrapped -> secret */
-  async unwrapSecret([purpose, wrapped]) {
-    return [await openBytes(hsm(), need(purpose), need(wrapped))]
+  /** index of the key (JSON), 1 to make it where it is not there, message -> MAC */
+  async unlock([index, make, message]) {
+    if (token === undefined) throw new Error('the agent was not started')
+    return [await macToUnlock(token, JSON.parse(text(index)) as UnlockKeyIndex, make?.[0] === 1, need(message))]
   },
 }
 

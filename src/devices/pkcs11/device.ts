@@ -30,10 +30,6 @@ export const hsmEnvelopeAlgorithm = 3
 
 export type Pkcs11Device = Device & {
   readonly protection: 'HSM'
-  /** For the third place of the software custody: a secret that only this token opens, under the same purpose. */
-  wrapSecret(purpose: readonly string[], secret: Uint8Array): Promise<Uint8Array>
-  /** Throws a Problem `Internal` where the purpose or the bytes differ. */
-  unwrapSecret(purpose: readonly string[], wrapped: Uint8Array): Promise<Uint8Array>
   /** What the token showed that it can do, at the start. */
   readonly capabilities: Capabilities
   /** Process id of the agent; undefined while none runs. */
@@ -218,9 +214,6 @@ export function pkcs11Device({
       if (sealed === undefined) throw new Error('the HSM agent left something out')
       return toText(sealed)
     },
-
-    wrapSecret: (purpose, secret) => one(agent.call('wrapSecret', words(['secret', ...purpose]), nextNonce(), secret)),
-    unwrapSecret: (purpose, wrapped) => one(agent.call('unwrapSecret', words(['secret', ...purpose]), wrapped)),
 
     /** Everything that was tried at the start is tried again: the token must be able to do all of it still. */
     async selfTest() {

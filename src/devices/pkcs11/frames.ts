@@ -28,8 +28,7 @@ export const verbs = [
   'generateWrappingKey',
   'importMaterial',
   'rebind',
-  'wrapSecret',
-  'unwrapSecret',
+  'unlock',
   'check',
   'selfTest',
 ] as const

@@ -25,6 +25,7 @@ import {
 } from './mechanisms.ts'
 import { ecPublicKey, edwardsPublicKey, pointOf, rsaPublicKey, spkiOf } from './public-key.ts'
 import type { Hsm, WrappedMaterial } from './sealing.ts'
+import { keyWrap } from './vendors.ts'
 
 /** What a key is opened for. Wrapping keys unwrap, and do nothing else. */
 export type Purpose = 'key' | 'wrappingKey'
@@ -66,7 +67,7 @@ export async function wrapAndForget(
   publicKey: Buffer | undefined,
 ): Promise<WrappedMaterial> {
   try {
-    const wrapped = await token.wrap(plain(token.vendor.keyWrapMechanism), root.wrapping, object)
+    const wrapped = await token.wrap(plain(keyWrap(token.vendor)), root.wrapping, object)
     return { wrapped: Buffer.from(wrapped), publicKey }
   } finally {
     token.destroy(object)
@@ -85,7 +86,7 @@ export async function unwrapMaterial(
     const value = pointOf(opened, key.curve, key.fieldBytes) as Buffer
     for (const type of token.vendor.ecPointAttributes) attributes.push({ type, value })
   }
-  const object = await token.unwrap(plain(token.vendor.keyWrapMechanism), root.wrapping, wrapped, attributes)
+  const object = await token.unwrap(plain(keyWrap(token.vendor)), root.wrapping, wrapped, attributes)
   return { key, object, publicKey: opened }
 }
 

@@ -1,10 +1,10 @@
-/** The doors of this folder: open the HSM of an installation, and make its root key. */
+/** The doors of this folder: open the HSM of an installation, make its root key, and unlock the software level with it. */
 import type { Random } from '../../domain/ports.ts'
 import { type AgentOptions, type AgentProcess, type Call, startAgent } from './agent-process.ts'
 import type { Capabilities } from './capabilities.ts'
 import { type Pkcs11Device, pkcs11Device } from './device.ts'
-import { readPin } from './pin.ts'
-import type { RootKeyIndex, StartRequest } from './start.ts'
+import { type PinSource, readPin } from './pin.ts'
+import type { RootKeyIndex, StartRequest, UnlockKeyIndex } from './start.ts'
 import { type Vendor, type VendorName, vendors } from './vendors.ts'
 
 /** Which token, and how it is reached. */
@@ -18,8 +18,8 @@ export type HsmConnection = {
   readonly tokenLabel?: string
   /** The token's serial number, where two share a label. */
   readonly tokenSerial?: string
-  /** A file with the PIN of the token's user, not open to everybody. A systemd credential is one. Read at each start. */
-  readonly pinFile: string
+  /** Where the PIN of the token's user is. */
+  readonly pin: PinSource
   /** The service's own environment: the variables that the vendor's module reads are passed on, and no others. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** For the log of the service: starts, ends and complaints of the agent. Nothing secret is in them. */
@@ -90,27 +90,50 @@ export async function initializeHsm(
 
 const rootKeyIdBytes = 16
 
+/**
+ * For the third place of the software level's custody: HMAC-SHA-256 by a secret key of the token that was never extractable.
+ * With `make`, the key is made where it is not there yet. The agent runs for this one call.
+ */
+export async function macInToken(
+  options: HsmConnection,
+  key: UnlockKeyIndex,
+  message: Uint8Array,
+  make: boolean,
+): Promise<Uint8Array> {
+  const agent = await agentOf({ ...options, sessions: 1 }, { root: undefined, create: false })
+  try {
+    const [mac] = await agent.call('unlock', Buffer.from(JSON.stringify(key)), Buffer.of(make ? 1 : 0), message)
+    if (mac === undefined) throw new Error('the HSM agent left something out')
+    const own = Uint8Array.from(mac)
+    mac.fill(0)
+    return own
+  } finally {
+    await agent.close()
+  }
+}
+
 async function agentOf(
   options: HsmConnection & Partial<HsmOptions>,
-  { root, create }: { readonly root: RootKeyIndex; readonly create: boolean },
+  { root, create }: { readonly root: RootKeyIndex | undefined; readonly create: boolean },
 ): Promise<AgentProcess> {
   const vendor = vendors[options.vendor]
   if (vendor === undefined) throw new Error(`there is no HSM vendor '${options.vendor}'`)
-  if (!/^[0-9a-f]{32}$/.test(root.id)) throw new Error('the id of a root key is 32 hex digits, lower case')
-  if (root.label === '') throw new Error('the label of the root key is empty')
-  const { sessions = defaultSessions, moduleParameters, tokenLabel, tokenSerial, pinFile } = options
+  if (root !== undefined && !/^[0-9a-f]{32}$/.test(root.id))
+    throw new Error('the id of a root key is 32 hex digits, lower case')
+  if (root?.label === '') throw new Error('the label of the root key is empty')
+  const { sessions = defaultSessions, moduleParameters, tokenLabel, tokenSerial } = options
   const request: Omit<StartRequest, 'generation'> = {
     vendor: options.vendor,
     modulePath: options.modulePath ?? vendor.modulePath,
     ...(moduleParameters === undefined ? {} : { moduleParameters }),
     ...(tokenLabel === undefined ? {} : { tokenLabel }),
     ...(tokenSerial === undefined ? {} : { tokenSerial }),
-    root,
+    ...(root === undefined ? {} : { root }),
     create,
     sessions,
   }
   const start = async (call: Call, generation: number) => {
-    const pin = await readPin(pinFile)
+    const pin = await readPin(options.pin)
     try {
       await call('start', Buffer.from(JSON.stringify({ ...request, generation })), pin)
     } finally {

@@ -1,13 +1,22 @@
 /**
  * The PIN comes from a file: one that the operator names, or a systemd credential (which is a file as well:
- * `$CREDENTIALS_DIRECTORY/<name>`). It is read anew at each start of the agent, handed over, and overwritten.
+ * `$CREDENTIALS_DIRECTORY/<name>`); or from the service's environment. It is read anew at each start of the agent, handed
+ * over, and overwritten.
  */
 import { readFile, stat } from 'node:fs/promises'
 
+export type PinSource =
+  /** Not open to everybody. */
+  | { readonly file: string }
+  /** As the environment has it. */
+  | { readonly text: string }
+
 const longestPin = 255
 
-/** The file's bytes without the line end. Rejects with what is wrong, never with what is in it. */
-export async function readPin(file: string): Promise<Buffer> {
+/** A file's bytes without the line end. Rejects with what is wrong, never with what is in it. */
+export async function readPin(source: PinSource): Promise<Buffer> {
+  if ('text' in source) return Buffer.from(source.text, 'utf8')
+  const { file } = source
   const { mode, size } = await stat(file).catch(() => {
     throw new Error(`the PIN file ${file} cannot be read`)
   })

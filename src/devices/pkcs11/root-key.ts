@@ -7,6 +7,7 @@ import { type Attributes, CKO_SECRET_KEY, type Cryptoki, template } from './cryp
 import { Misconfigured } from './faults.ts'
 import { CKK_AES, CKK_GENERIC_SECRET, CKM_AES_KEY_GEN, CKM_GENERIC_SECRET_KEY_GEN } from './mechanisms.ts'
 import type { RootKeyIndex } from './start.ts'
+import { keyWrap } from './vendors.ts'
 
 export type RootKey = {
   /** AES-256: wraps key material, and nothing else. */
@@ -31,8 +32,21 @@ const parts = {
 type Part = keyof typeof parts
 const partNames = Object.keys(parts) as readonly Part[]
 
-/** Nothing that is not named is allowed: PKCS#11 leaves the defaults to the token. */
-const noUse = { encrypt: false, decrypt: false, wrap: false, unwrap: false, sign: false, verify: false, derive: false }
+/** Of a secret key that stays in the token. No use that is not named is allowed: PKCS#11 leaves the defaults to the token. */
+export const forEver = {
+  token: true,
+  private: true,
+  sensitive: true,
+  extractable: false,
+  modifiable: false,
+  encrypt: false,
+  decrypt: false,
+  wrap: false,
+  unwrap: false,
+  sign: false,
+  verify: false,
+  derive: false,
+} as const
 
 export function findRootKey(token: Cryptoki, index: RootKeyIndex): RootKey {
   const [wrapping, sealing, fingerprint] = partNames.map((part) => findPart(token, index, part))
@@ -40,11 +54,12 @@ export function findRootKey(token: Cryptoki, index: RootKeyIndex): RootKey {
     throw new Misconfigured(
       `the token '${token.tokenName}' holds no root key with the label '${index.label}' and the id ${index.id}`,
     )
-  for (const part of [wrapping, sealing, fingerprint]) requireConfined(token, part)
+  for (const part of [wrapping, sealing, fingerprint]) requireConfined(token, part, 'root key')
   return { wrapping, sealing, fingerprint }
 }
 
 export async function createRootKey(token: Cryptoki, index: RootKeyIndex): Promise<void> {
+  keyWrap(token.vendor)
   if (partNames.some((part) => findPart(token, index, part) !== undefined))
     throw new Misconfigured(`the token '${token.tokenName}' holds a root key at this index already`)
   const made: Handle[] = []
@@ -54,12 +69,7 @@ export async function createRootKey(token: Cryptoki, index: RootKeyIndex): Promi
       const attributes = {
         ...identity(index, part),
         valueLength: 32,
-        token: true,
-        private: true,
-        sensitive: true,
-        extractable: false,
-        modifiable: false,
-        ...noUse,
+        ...forEver,
         ...uses,
       }
       made.push(await token.generateKey({ mechanism }, template(attributes)))
@@ -84,8 +94,8 @@ function identity(index: RootKeyIndex, part: Part): Attributes {
 }
 
 /** A root key that could be read, or could ever have been, is none: somebody may hold a copy. */
-function requireConfined(token: Cryptoki, object: Handle): void {
+export function requireConfined(token: Cryptoki, object: Handle, what: string): void {
   const [sensitive, extractable, never] = token.read(object, ['sensitive', 'extractable', 'neverExtractable'])
   if (sensitive?.[0] !== 1 || extractable?.[0] !== 0 || never?.[0] !== 1)
-    throw new Misconfigured(`the root key in the token '${token.tokenName}' is or was extractable`)
+    throw new Misconfigured(`the ${what} in the token '${token.tokenName}' is or was extractable`)
 }

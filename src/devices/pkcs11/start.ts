@@ -20,8 +20,12 @@ export type TokenChoice = {
   readonly tokenSerial?: string
 }
 
+/** Which key of the token unlocks the software level: by its label, and where several have it by its CKA_ID, hex. */
+export type UnlockKeyIndex = { readonly label: string; readonly id?: string }
+
 export type StartRequest = TokenChoice & {
-  readonly root: RootKeyIndex
+  /** Without it the token is opened for nothing but to unlock the software level. */
+  readonly root?: RootKeyIndex
   /** Make the root key: refused where one is at this index already. */
   readonly create: boolean
   /** Which agent this is, counted by the service. Part of the names of its keys: none is taken for another agent's. */

@@ -2,8 +2,10 @@
  * What differs between PKCS#11 modules, a row each. A new HSM is a row here; what a row does not say is tried at start
  * (capabilities.ts), never believed. Numbers are CKM_ and CKA_ values, for the vendors' own are in no table of names.
  */
+import process from 'node:process'
+import { Misconfigured } from './faults.ts'
 
-export type VendorName = 'softhsm2' | 'nss' | 'luna' | 'cloudhsm'
+export type VendorName = 'softhsm2' | 'nss' | 'tpm2' | 'luna' | 'cloudhsm'
 
 /** Kinds of work by how long they take where the module computes in this CPU. */
 export type Work = 'AES' | 'HMAC' | 'ECDSA on P-256' | 'slow'
@@ -14,8 +16,11 @@ export type Vendor = {
   readonly modulePath: string
   /** Were these facts tried against the thing itself, in this project's tests? */
   readonly tested: boolean
-  /** AES key wrap with padding (RFC 5649). The number 0x210A means that in one module, PKCS#7 and RFC 3394 in another. */
-  readonly keyWrapMechanism: number
+  /**
+   * AES key wrap with padding (RFC 5649). The number 0x210A means that in one module, PKCS#7 and RFC 3394 in another.
+   * Undefined of what cannot hold the hardware level, and can unlock the software level all the same.
+   */
+  readonly keyWrapMechanism: number | undefined
   /** `CK_GCM_PARAMS` before PKCS#11 2.40 errata 1 lacks `ulIvBits`: each module takes only the one it was compiled with. */
   readonly gcmParameters: 'without-iv-bits' | 'with-iv-bits'
   /** Who draws the nonce of AES-GCM. In FIPS mode some devices draw it themselves and write it over the one given. */
@@ -31,6 +36,14 @@ export type Vendor = {
   readonly environment: readonly string[]
 }
 
+export function keyWrap({ name, keyWrapMechanism }: Vendor): number {
+  if (keyWrapMechanism !== undefined) return keyWrapMechanism
+  throw new Misconfigured(`${name} wraps no keys: it can unlock the software level (root_unlock_hsm), and no more`)
+}
+
+/** Debian's name for the machine's architecture. */
+const multiarch = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'
+
 export const vendors: Readonly<Record<VendorName, Vendor>> = {
   softhsm2: {
     name: 'SoftHSM 2',
@@ -45,7 +58,7 @@ export const vendors: Readonly<Record<VendorName, Vendor>> = {
   },
   nss: {
     name: 'NSS softokn',
-    modulePath: '/usr/lib/x86_64-linux-gnu/libsoftokn3.so',
+    modulePath: `/usr/lib/${multiarch}/libsoftokn3.so`,
     tested: true,
     keyWrapMechanism: 0x210b,
     gcmParameters: 'with-iv-bits',
@@ -54,6 +67,17 @@ export const vendors: Readonly<Record<VendorName, Vendor>> = {
     // CKA_NSS_DB: the name under which NSS files a private key.
     ecPointAttributes: [0xd5a0db00],
     environment: [],
+  },
+  tpm2: {
+    name: 'TPM 2.0 (tpm2-pkcs11)',
+    modulePath: `/usr/lib/${multiarch}/libtpm2_pkcs11.so.1`,
+    tested: true,
+    keyWrapMechanism: undefined,
+    gcmParameters: 'with-iv-bits',
+    gcmNonce: 'service',
+    inPlace: [],
+    ecPointAttributes: [],
+    environment: ['TPM2_PKCS11_STORE', 'TPM2_PKCS11_TCTI', 'TSS2_LOG', 'DBUS_SESSION_BUS_ADDRESS'],
   },
   // From the makers' documents alone: no such device was at hand. docs/operating/hsm.md says how to try one.
   luna: {

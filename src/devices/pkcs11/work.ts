@@ -23,6 +23,7 @@ import {
 } from './mechanisms.ts'
 import { ecdsaSignatureFromDer, ecdsaSignatureToDer, pointOf } from './public-key.ts'
 import { gcmDecrypt, gcmEncrypt, type Hsm, orRefuse, requireWell, type WrappedMaterial } from './sealing.ts'
+import { keyWrap } from './vendors.ts'
 
 export function tokenKeyOf(spec: KeySpec): TokenKey {
   const key = tokenKeys[spec]
@@ -202,7 +203,7 @@ async function unwrapImported(hsm: Hsm, wanted: Import, key: TokenKey): Promise<
       const between = await token.unwrap(oaep(hash), wrappingKey, encrypted.subarray(0, wrappingKeyBytes), unwrapOnly)
       try {
         const wrapped = encrypted.subarray(wrappingKeyBytes)
-        return await token.unwrap(plain(token.vendor.keyWrapMechanism), between, wrapped, material)
+        return await token.unwrap(plain(keyWrap(token.vendor)), between, wrapped, material)
       } finally {
         token.destroy(between)
       }

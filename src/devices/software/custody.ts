@@ -3,7 +3,7 @@
  *
  * 1. the root key, on disk only as a ciphertext under a public key (X-Wing, XAES-256-GCM), one file to a generation;
  * 2. the private key that opens it, encrypted under a symmetric key (XAES-256-GCM);
- * 3. that symmetric key, the unlock key: a file, or nothing but a passphrase (Argon2id, RFC 9106).
+ * 3. that symmetric key, the unlock key: a file, or made of a passphrase (Argon2id, RFC 9106), or by a key in a token.
  *
  * Nobody gets the root key out of fewer than three. A part that is missing, damaged or of another installation stops the
  * start, and nothing is ever overwritten (docs/decisions/root-key-custody.md).
@@ -14,6 +14,7 @@ import { renameDurably } from './custody/durable-file.ts'
 import { CustodyError, installationBytes, type Part, type PlaceNumber, placeNames } from './custody/part.ts'
 import { partExists, readPart, writePart } from './custody/part-file.ts'
 import {
+  hasUnlockFile,
   type Places,
   privateKeyPath,
   requireSeparate,
@@ -43,7 +44,7 @@ import {
 } from './root-keys.ts'
 
 export { CustodyError, type PlaceNumber } from './custody/part.ts'
-export type { Places, UnlockKeyPlace } from './custody/places.ts'
+export type { Places, UnlockKeyPlace, UnlockToken } from './custody/places.ts'
 
 export type Custody = RootKeys & {
   /** What an operator should mend, in whole sentences. */
@@ -79,7 +80,7 @@ export function custodyExists(
     [1, storedGenerations(places.rootKey).length > 0],
     [2, partExists(2, privateKeyPath(places))],
   ]
-  if (places.unlockKey.is !== 'passphrase') exists.push([3, partExists(3, unlockKeyPath(places))])
+  if (hasUnlockFile(places)) exists.push([3, partExists(3, unlockKeyPath(places))])
   const missing = exists.filter(([, there]) => !there).map(([place]) => place)
   if (missing.length === 0) return 'complete'
   const present = exists.filter(([, there]) => there).map(([place]) => place)
@@ -100,7 +101,8 @@ export async function createCustody(places: Places, random: Random, options: Cus
     writePart(2, privateKeyPath(places), encodePrivateKey(seed, { installation, opening, unlockKey }, random), random)
     const rootKey = encodeRootKey(privateKeyOf(seed), { installation, generation: 1, secret }, random)
     writePart(1, rootKeyPath(places, 1), rootKey, random)
-    return await open(places, random, options, unlockKey)
+    // A passphrase is asked for once; a token shows that it gives the same key again.
+    return await open(places, random, options, opening.by === 'token' ? undefined : unlockKey)
   } finally {
     seed.fill(0)
     secret.fill(0)
@@ -112,7 +114,7 @@ export function openCustody(places: Places, random: Random, options: CustodyOpti
   return open(places, random, options)
 }
 
-/** With the unlock key where it is known already: a passphrase is asked for once. */
+/** With the unlock key where it is known already. */
 async function open(
   places: Places,
   random: Random,
@@ -239,6 +241,7 @@ function readUnlockKey(places: Places, warnings: string[]): Part | undefined {
       // As open as its provider makes it: containers mount their secrets readable for all.
       return readPart(3, unlockKeyPath(places), { bodyBytes: unlockKeyBytes })
     case 'passphrase':
+    case 'token':
       return undefined
   }
 }

@@ -19,6 +19,16 @@ export type UnlockKeyPlace =
   | { readonly is: 'provided'; readonly path: string }
   /** UTF-8. It is asked for when the custody is made or opened, and wiped afterwards. */
   | { readonly is: 'passphrase'; readonly passphrase: () => Uint8Array | Promise<Uint8Array> }
+  /** A secret key that never leaves its token (a hardware security module, a TPM). */
+  | UnlockToken
+
+export type UnlockToken = {
+  readonly is: 'token'
+  /** Of the key, for messages. */
+  readonly name: string
+  /** HMAC-SHA-256 under the key. With `make`, the key is made where it is not there yet. */
+  readonly mac: (message: Uint8Array, make: boolean) => Promise<Uint8Array>
+}
 
 export function rootKeyPath(places: Places, generation: number): string {
   return join(places.rootKey, `root-key.${generation}`)
@@ -33,9 +43,15 @@ export function privateKeyPath(places: Places): string {
   return join(places.privateKey, 'private-key')
 }
 
-/** `passphrase` where there is no file. */
+/** Is there a file in place 3? */
+export function hasUnlockFile({ unlockKey }: Places): boolean {
+  return unlockKey.is === 'file' || unlockKey.is === 'provided'
+}
+
+/** What stands for the path where there is no file: `passphrase`, or the name of the key in its token. */
 export function unlockKeyPath({ unlockKey }: Places): string {
   if (unlockKey.is === 'passphrase') return 'passphrase'
+  if (unlockKey.is === 'token') return `key ${unlockKey.name} in the token`
   const { path } = unlockKey
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? join(path, 'unlock-key') : path
 }
@@ -49,7 +65,7 @@ export function requireSeparate(places: Places, mayShare: boolean): readonly str
     { place: 1, folder: realFolder(places.rootKey), given: places.rootKey },
     { place: 2, folder: realFolder(places.privateKey), given: places.privateKey },
   ]
-  if (places.unlockKey.is !== 'passphrase') {
+  if (hasUnlockFile(places)) {
     const path = unlockKeyPath(places)
     folders.push({ place: 3, folder: realFolder(dirname(path)), given: path })
   }

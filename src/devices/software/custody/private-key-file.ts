@@ -1,7 +1,7 @@
 /**
  * Place 2. Its body:
  *
- *     how place 3 opens it (1, or 29 with Argon2id's parameters and salt) | XAES-256-GCM of X-Wing's seed: nonce, 32 bytes, tag
+ *     how place 3 opens it (1; 29 with Argon2id's parameters and salt; 33 with what a token makes the unlock key of) | XAES-256-GCM of X-Wing's seed: nonce, 32 bytes, tag
  */
 import type { KeyObject } from 'node:crypto'
 import type { Random } from '../../../domain/ports.ts'
@@ -50,10 +50,13 @@ export function decodePrivateKey(places: Places, { header, body }: Part, unlockK
   const sealed = body.subarray(body.length - sealedSeedBytes)
   const seed = fileAead(unlockKey).open(sealed, frame([header, opens]))
   if (seed !== undefined) return seed
-  const mend =
-    places.unlockKey.is === 'passphrase'
-      ? 'Give the passphrase with which this installation was made.'
-      : 'Restore places 2 and 3 from backups of the same installation.'
+  const mends = {
+    passphrase: 'Give the passphrase with which this installation was made.',
+    token: 'Name the key, and the token, with which this installation was made.',
+    file: 'Restore places 2 and 3 from backups of the same installation.',
+  }
+  const { is } = places.unlockKey
+  const mend = mends[is === 'provided' ? 'file' : is]
   const what = `does not open the private key in ${privateKeyPath(places)}.`
   throw new CustodyError(3, unlockKeyPath(places), what, mend)
 }

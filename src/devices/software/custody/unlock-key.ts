@@ -1,17 +1,23 @@
-/** Place 3: the symmetric key that opens place 2; 32 bytes in a file, or out of a passphrase. */
+/**
+ * Place 3: the symmetric key that opens place 2; 32 bytes in a file, or out of a passphrase, or HMAC-SHA-256 by a key that
+ * never leaves its token. A MAC, since every token computes it, also a TPM: fewer wrap or decrypt, and then by RSA alone.
+ */
 import { argon2, createSecretKey, type KeyObject } from 'node:crypto'
 import type { Random } from '../../../domain/ports.ts'
 import { drawSecret } from '../draw.ts'
-import { uint32 } from '../framing.ts'
+import { frame, uint32 } from '../framing.ts'
 import { requireRandom } from '../root-keys.ts'
 import { CustodyError, encodePart, type Part, partHeader } from './part.ts'
 import { writePart } from './part-file.ts'
-import { type Places, privateKeyPath, unlockKeyPath } from './places.ts'
+import { type Places, privateKeyPath, type UnlockToken, unlockKeyPath } from './places.ts'
 
 export const unlockKeyBytes = [32]
 
 /** How the unlock key comes about. It stands at the beginning of place 2's body. */
-export type Opening = { readonly by: 'file' } | { readonly by: 'passphrase'; readonly parameters: Argon2idParameters }
+export type Opening =
+  | { readonly by: 'file' }
+  | { readonly by: 'passphrase'; readonly parameters: Argon2idParameters }
+  | { readonly by: 'token'; readonly salt: Uint8Array }
 
 export type Argon2idParameters = {
   readonly memoryKiB: number
@@ -30,10 +36,13 @@ const shortestPassphraseBytes = 12
 
 const fileOpeningBytes = 1
 const passphraseOpeningBytes = 1 + 3 * 4 + saltBytes
-export const openingBytes = [fileOpeningBytes, passphraseOpeningBytes]
+const tokenSaltBytes = 32
+const tokenOpeningBytes = 1 + tokenSaltBytes
+export const openingBytes = [fileOpeningBytes, passphraseOpeningBytes, tokenOpeningBytes]
 
 export function encodeOpening(opening: Opening): Uint8Array {
   if (opening.by === 'file') return Uint8Array.of(0)
+  if (opening.by === 'token') return Buffer.concat([Uint8Array.of(2), opening.salt])
   const { memoryKiB, passes, parallelism, salt } = opening.parameters
   return Buffer.concat([Uint8Array.of(1), uint32(memoryKiB), uint32(passes), uint32(parallelism), salt])
 }
@@ -42,6 +51,7 @@ export function encodeOpening(opening: Opening): Uint8Array {
 export function decodeOpening(bytes: Uint8Array): Opening | undefined {
   const opening = Buffer.from(bytes)
   if (opening.length === fileOpeningBytes && opening[0] === 0) return { by: 'file' }
+  if (opening.length === tokenOpeningBytes && opening[0] === 2) return { by: 'token', salt: opening.subarray(1) }
   if (opening.length !== passphraseOpeningBytes || opening[0] !== 1) return undefined
   const parameters = {
     memoryKiB: opening.readUInt32BE(1),
@@ -55,7 +65,7 @@ export function decodeOpening(bytes: Uint8Array): Opening | undefined {
   return sane ? { by: 'passphrase', parameters } : undefined
 }
 
-/** Draws the unlock key and puts it into its place, or makes it of the passphrase. Throws CustodyError. */
+/** Draws the unlock key and puts it into its place, or makes it of the passphrase or in the token. Throws CustodyError. */
 export async function createUnlockKey(
   places: Places,
   installation: Uint8Array,
@@ -65,6 +75,10 @@ export async function createUnlockKey(
   if (unlockKey.is === 'passphrase') {
     const parameters = { ...argon2idNow, salt: Uint8Array.from(random.bytes(saltBytes)) }
     return { unlockKey: await stretch(unlockKey, parameters), opening: { by: 'passphrase', parameters } }
+  }
+  if (unlockKey.is === 'token') {
+    const salt = Uint8Array.from(random.bytes(tokenSaltBytes))
+    return { unlockKey: await macInToken(places, unlockKey, salt, true), opening: { by: 'token', salt } }
   }
   const path = unlockKeyPath(places)
   if (unlockKey.is === 'provided')
@@ -90,6 +104,7 @@ export async function createUnlockKey(
 export async function openUnlockKey(places: Places, opening: Opening, part: Part | undefined): Promise<KeyObject> {
   const { unlockKey } = places
   if (unlockKey.is === 'passphrase' && opening.by === 'passphrase') return stretch(unlockKey, opening.parameters)
+  if (unlockKey.is === 'token' && opening.by === 'token') return macInToken(places, unlockKey, opening.salt, false)
   if (part !== undefined && opening.by === 'file') return createSecretKey(part.body)
   throw new CustodyError(
     3,
@@ -97,6 +112,26 @@ export async function openUnlockKey(places: Places, opening: Opening, part: Part
     `does not go with the private key in ${privateKeyPath(places)}, which opens with a ${opening.by}.`,
     'Configure place 3 as it was when the installation was made.',
   )
+}
+
+async function macInToken(places: Places, token: UnlockToken, salt: Uint8Array, make: boolean): Promise<KeyObject> {
+  let bytes: Uint8Array
+  try {
+    bytes = await token.mac(frame(['keyward unlock key', salt]), make)
+  } catch (cause) {
+    throw new CustodyError(
+      3,
+      unlockKeyPath(places),
+      `cannot be used: ${(cause as Error).message}.`,
+      'Mend the token or the hsm_ settings; without this key no key of the software level can be opened.',
+      cause,
+    )
+  }
+  if (bytes.length !== unlockKeyBytes[0]) throw new Error('a token gave a MAC of the wrong length')
+  requireRandom(bytes)
+  const key = createSecretKey(bytes)
+  bytes.fill(0)
+  return key
 }
 
 /** Wipes the passphrase. */
