@@ -49,7 +49,7 @@ export async function doChores(world: World): Promise<number> {
     if (progress === 0) break
   }
   done -= failed.size
-  for (const collection of ['wrappingKey', 'importRequest', 'credential', 'session'] as const)
+  for (const collection of ['wrappingKey', 'importRequest', 'credential', 'session', 'oneTimeCode'] as const)
     done += await removeDue(world, collection, now)
   const [failure] = failed.values()
   if (failure !== undefined) throw failure
@@ -193,7 +193,7 @@ export async function eraseKey(world: World, key: Key, now: Instant, operation =
 
 async function removeDue(
   world: World,
-  collection: 'wrappingKey' | 'importRequest' | 'credential' | 'session',
+  collection: 'wrappingKey' | 'importRequest' | 'credential' | 'session' | 'oneTimeCode',
   now: Instant,
 ): Promise<number> {
   let done = 0

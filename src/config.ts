@@ -60,6 +60,16 @@ const webhookUrls = (value: string): readonly string[] =>
     return url.href
   })
 
+/** The origin that passkeys and cookies are tied to: https, or this machine. */
+const consoleUrl = (value: string): string => {
+  const url = URL.parse(value)
+  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && url.hostname === 'localhost')))
+    throw new Error('must be an https address such as https://keys.example.com; http only for localhost')
+  if (url.username !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    throw new Error('must be an address without user name, path, query or fragment: the console is under /ui of it')
+  return url.origin
+}
+
 const setting = <T>(
   name: string,
   summary: string,
@@ -173,6 +183,12 @@ export const settings = {
     oneOf('trace', 'debug', 'info', 'warn', 'error'),
   ),
   console: setting('console', 'Serve the console under /ui.', true, flag),
+  consoleUrl: setting<string | undefined>(
+    'console_url',
+    'Address that people open the console at, behind a proxy: https://NAME. Passkeys belong to it.',
+    undefined,
+    optional(consoleUrl),
+  ),
   consoleTokenSignIn: setting(
     'console_token_sign_in',
     'Let people sign in to the console by pasting a token.',

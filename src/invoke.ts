@@ -44,6 +44,8 @@ export type Call = {
   readonly secureTransport: boolean
   /** Throws where the credential is wrong; that too goes on record. */
   readonly authenticate: () => Promise<Caller>
+  /** Asked when all that would refuse the request has been asked: throws where the person has to confirm it first. */
+  readonly confirm?: (() => Promise<void>) | undefined
   readonly differences?: Differences
   /** AWS: grants that the caller points at. */
   readonly grantTokens?: readonly string[]
@@ -125,7 +127,12 @@ async function perform(
   const visible = shown(operation, input)
   if (visible !== undefined) draft.input = visible
 
-  const asking: Asking = { service, call, caller, scope, input, draft }
+  let confirmed: Promise<void> | undefined
+  const confirm = async () => {
+    confirmed ??= call.confirm?.()
+    await confirmed
+  }
+  const asking: Asking = { service, call, caller, scope, input, draft, confirm }
   if (operation.operatorOnly && caller.account !== settings.operatorAccount)
     throw problem('AccessDenied', { message: `${operation.name} is for principals of the operator account.` })
   const resource = operation.resource?.(input, scope)
@@ -174,6 +181,7 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
   if (ready !== undefined && operation.key?.uses) used.push({ key: ready, need: operation.key })
   if (otherReady !== undefined && operation.otherKey?.uses) used.push({ key: otherReady, need: operation.otherKey })
   if (call.dryRun === 'rights') throw problem('DryRun')
+  if (operation.stepUp) await asking.confirm()
 
   const context: Context = {
     world,
@@ -206,6 +214,8 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
       innerCalls += 1
       return invoke(service, {
         ...call,
+        // Who has confirmed the whole has confirmed its parts.
+        confirm: undefined,
         requestId: `${call.requestId}.${innerCalls}`,
         operation: inner,
         input: innerInput,
@@ -259,6 +269,8 @@ type Asking = {
   readonly scope: Scope
   readonly input: unknown
   readonly draft: Draft
+  /** Once, however often the attempt is repeated. */
+  readonly confirm: () => Promise<void>
 }
 
 async function permit(

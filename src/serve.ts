@@ -18,6 +18,7 @@ import { restFace } from './protocols/rest/face.ts'
 import { openApiDocument } from './protocols/rest/openapi.ts'
 import { type Listener, listen, type RunningServer } from './protocols/server.ts'
 import { redoDeletions } from './redo-deletions.ts'
+import { openSetupLinks } from './setup-links.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
@@ -50,6 +51,7 @@ export async function startService(options: {
 }): Promise<RunningService> {
   const { world, config, log } = options
   const metrics = createMetrics()
+  const wall = () => world.clock.wall()
   let stopping = false
   const reportBug = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'bug')
   const service: Service = {
@@ -71,6 +73,8 @@ export async function startService(options: {
             limits,
             defaultRegion: config.region,
             folder: join(import.meta.dirname, '..', 'console', 'dist'),
+            consoleUrl: config.consoleUrl,
+            setupLinks: openSetupLinks(config.data, { operatorAccount: options.operatorAccount, wall }),
             devMode: options.devMode === true,
             tokenSignIn: options.devMode === true || config.consoleTokenSignIn,
             warn: (facts, words) => log.warn(facts, words),

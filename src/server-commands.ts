@@ -52,6 +52,18 @@ export function addServerCommands(program: Command, { environment, terminal }: N
     .command('init')
     .description('Make the root key in the token that the hsm_ settings name. Only its index is kept.')
     .action(() => asCliErrors(async () => terminal.data(await (await theService()).initHsm(environment))))
+  program
+    .command('access')
+    .description('Principals, credentials, policies, accounts')
+    .command('setup-link')
+    .description(
+      'On the host of the service: a link with which a principal opens the console without passkey. 15 minutes, once.',
+    )
+    .option('--principal <name>', 'whose passkey it is to be', 'admin')
+    .option('--account <number>', 'of the principal; the operator account without it')
+    .action((options: { principal: string; account?: string }) =>
+      asCliErrors(async () => terminal.data((await theService()).setupLink(environment, options))),
+    )
   const store = program.command('store').description('The store of metadata')
   store
     .command('copy')

@@ -10,11 +10,13 @@ import { type Config, type Environment, loadConfig } from './config.ts'
 import { devClockFace } from './dev-clock.ts'
 import { installation } from './domain/records.ts'
 import { accountPattern } from './domain/scope.ts'
+import { formatInstant } from './domain/time.ts'
 import { systemClock, systemRandom } from './machine.ts'
 import { type FirstCredentials, newAccount } from './operations/access/accounts.ts'
 import { type RotationReport, rotateRootKey } from './root-rotation.ts'
 import { startService } from './serve.ts'
 import { type DevServer, devFolder, exportLines } from './server-commands.ts'
+import { makeSetupLink } from './setup-links.ts'
 import { copyStore } from './stores/copy.ts'
 import { createLog } from './telemetry/log.ts'
 import { tlsFiles } from './tls.ts'
@@ -26,6 +28,7 @@ export async function serve(environment: Environment, terminal: Terminal): Promi
   const log = createLog(config.logLevel)
   const world = await openWorld(config, { environment, warn: (facts, words) => log.warn(facts, words) })
   const first = await firstStart(world, config)
+  const link = first === undefined ? undefined : makeSetupLink(config, world, { principalName: 'admin' })
   const tls = await tlsFiles(config, world.clock.wall())
   const running = await startService({
     world,
@@ -45,6 +48,10 @@ export async function serve(environment: Environment, terminal: Terminal): Promi
       '',
       `  HTTPS     ${https?.url}${tls.own ? `   (its own certificate: ${tls.certPath})` : ''}`,
       `  HTTP      ${http?.url}   (this machine only)`,
+      ...(config.console ? [`  Console   ${consoleAddress(config, https?.port)}${link?.path ?? '/ui/'}`] : []),
+      ...(config.console && link !== undefined
+        ? ['            Open it within 15 minutes to set up your passkey; keyward access setup-link makes a new one.']
+        : []),
       `  API docs  ${http?.url}/docs/`,
       `  Data      ${config.data}`,
       `  Root key  in three places: ${config.rootCiphertext}, ${config.rootPrivateKey}, ${thirdPlace(config)}`,
@@ -56,6 +63,30 @@ export async function serve(environment: Environment, terminal: Terminal): Promi
   await untilAskedToStop()
   terminal.say('  Ending: answers in flight go out first.')
   await running.stop()
+}
+
+/** Of the machine itself where nothing else is known: passkeys belong to names, and localhost is one everywhere. */
+function consoleAddress(config: Config, httpsPort: number = config.httpsPort): string {
+  return config.consoleUrl ?? `https://localhost:${httpsPort}`
+}
+
+/** The service may run meanwhile, or not: it looks for the link when somebody comes with it. */
+export function setupLink(
+  environment: Environment,
+  options: { readonly principal: string; readonly account?: string },
+): { readonly url: string; readonly expiresAt: string } {
+  const config = loadConfig(environment)
+  if (!config.console) throw usageError('The console is off here.', 'Set KEYWARD_CONSOLE=true, and start the service.')
+  const clock = systemClock()
+  const { path, expiresAt } = makeSetupLink(
+    config,
+    { clock, random: systemRandom() },
+    {
+      principalName: options.principal,
+      ...(options.account === undefined ? {} : { account: options.account }),
+    },
+  )
+  return { url: consoleAddress(config) + path, expiresAt: formatInstant(expiresAt) }
 }
 
 function thirdPlace(config: Config): string {

@@ -18,6 +18,18 @@ const walls: readonly {
   { part: 'src/permissions.ts', may: ['src/domain/'] },
   { part: 'src/chores.ts', may: ['src/operations/', 'src/domain/', 'zod'] },
   {
+    part: 'src/protocols/console/',
+    may: [
+      'src/protocols/',
+      'src/invoke.ts',
+      'src/operations/',
+      'src/domain/',
+      'zod',
+      'node:*',
+      '@simplewebauthn/server',
+    ],
+  },
+  {
     part: 'src/protocols/',
     may: [
       'src/invoke.ts',

@@ -18,6 +18,7 @@ const problems = {
   RequestExpired: 'The request was signed too long ago or too far ahead.',
   RequestReplayed: 'The nonce of this request was used before.',
   AccessDenied: 'Not allowed.',
+  StepUpRequired: 'Show again that it is you, then repeat the request.',
   // keys
   KeyNotFound: 'The key does not exist.',
   KeyVersionNotFound: 'The key version does not exist.',
@@ -59,6 +60,8 @@ const problems = {
   MalformedPolicy: 'The policy document is not valid.',
   PolicyLockout: 'This policy would lock you out of the key.',
   CredentialNotFound: 'The credential does not exist.',
+  SessionNotFound: 'The session does not exist.',
+  PasskeyNotFound: 'The passkey does not exist.',
   GrantNotFound: 'The grant does not exist.',
   InvalidGrantToken: 'The grant token is not valid.',
   AccountExists: 'The account exists already.',

@@ -1,6 +1,7 @@
 import type { Grant } from './grant.ts'
 import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
 import { dueAt, upcomingOf } from './lifecycle.ts'
+import type { OneTimeCode, Passkey } from './passkey.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
 import { partitionOf } from './scope.ts'
 import { endsAt, type Session } from './session.ts'
@@ -13,6 +14,8 @@ export type Collections = {
   policy: PolicyRecord
   credential: Credential
   session: Session
+  passkey: Passkey
+  oneTimeCode: OneTimeCode
   key: Key
   version: KeyVersion
   alias: Alias
@@ -73,6 +76,17 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
     id: (session) => session.idHash,
     indexes: { principal: (session) => `${session.account}/${session.principalName}/${session.credentialId}` },
     due: endsAt,
+  },
+  passkey: {
+    partition: () => installation,
+    id: (passkey) => passkey.idHash,
+    indexes: { principal: (passkey) => `${passkey.account}/${passkey.principalName}/${passkey.passkeyId}` },
+  },
+  oneTimeCode: {
+    partition: () => installation,
+    id: (code) => code.codeHash,
+    indexes: { principal: (code) => `${code.account}/${code.principalName}/${code.codeHash}` },
+    due: (code) => code.expiresAt,
   },
   key: {
     partition: partitionOf,

@@ -20,6 +20,12 @@ export type Session = {
   readonly purpose: 'full' | 'enrolment'
   /** The token that the person signed in with: the session ends with it. */
   readonly tokenLookup?: string
+  /** The person has just shown again that they are there, for what is not to be undone. */
+  readonly stepUp?: {
+    readonly until: Instant
+    /** With a passkey: for these requests and no others, once each. Without: for all. */
+    readonly digests?: readonly string[]
+  }
   readonly createdAt: Instant
   readonly lastSeenAt: Instant
   readonly expiresAt: Instant
@@ -34,6 +40,8 @@ export const idleMs = 15 * 60_000
 export const sessionMs = 8 * 3_600_000
 /** As long as a setup code may lie about; then registering a passkey begins anew. */
 export const enrolmentMs = 15 * 60_000
+/** Long enough to repeat the request, or to do the few that belong together. */
+export const stepUpMs = 5 * 60_000
 /** That somebody was there is noted no more often: a request is no reason to write. */
 export const seenStepMs = 60_000
 

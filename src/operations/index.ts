@@ -7,8 +7,10 @@ import { getCallerIdentity } from './access/get-caller-identity.ts'
 import { getOwnRights } from './access/get-own-rights.ts'
 import { createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant } from './access/grants.ts'
 import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './access/key-policy.ts'
+import { createSetupCode, deletePasskey, listPasskeys } from './access/passkeys.ts'
 import { deletePolicy, getPolicy, listPolicies, putPolicy } from './access/policies.ts'
 import { createPrincipal, deletePrincipal, listPrincipals, updatePrincipal } from './access/principals.ts'
+import { endSession, listSessions } from './access/sessions.ts'
 import { createAlias } from './aliases/create-alias.ts'
 import { deleteAlias } from './aliases/delete-alias.ts'
 import { listAliases } from './aliases/list-aliases.ts'
@@ -135,6 +137,11 @@ export const operations: readonly AnyOperation[] = [
   createAccessKey,
   listCredentials,
   deleteCredential,
+  createSetupCode,
+  listPasskeys,
+  deletePasskey,
+  listSessions,
+  endSession,
   putPolicy,
   getPolicy,
   listPolicies,

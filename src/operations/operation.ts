@@ -194,6 +194,8 @@ type Definition<
   readonly resource?: (input: z.output<Input>, scope: Scope) => string
   /** The rights are asked for each item, by the operation that does it; there is none for the bundle. */
   readonly rightsByItem?: true
+  /** Cannot be undone, or gives rights away: at the console the person first shows again that they are there. */
+  readonly stepUp?: true
   /** Only principals of the operator account. */
   readonly operatorOnly?: true
   /** The key may be another account's, named by its ARN. */

@@ -1,5 +1,4 @@
 /** Debian's Chromium, as tests drive it: without a screen, with a profile of its own, and without a word to anybody else. */
-import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,8 +73,14 @@ export async function openBrowser(options: TestBrowserOptions = {}): Promise<Tes
   }
 }
 
-/** An authenticator with resident keys and a person who always consents; CDP domain WebAuthn. */
-export async function addAuthenticator(page: Page): Promise<{ setConsent(consents: boolean): Promise<void> }> {
+export type TestAuthenticator = {
+  /** Without it the person is not verified: nothing is signed. */
+  setConsent(consents: boolean): Promise<void>
+  remove(): Promise<void>
+}
+
+/** An authenticator with resident keys and a person who consents at once; CDP domain WebAuthn. */
+export async function addAuthenticator(page: Page): Promise<TestAuthenticator> {
   const session = await page.context().newCDPSession(page)
   await session.send('WebAuthn.enable')
   const { authenticatorId } = await session.send('WebAuthn.addVirtualAuthenticator', {
@@ -88,10 +93,13 @@ export async function addAuthenticator(page: Page): Promise<{ setConsent(consent
       automaticPresenceSimulation: true,
     },
   })
-  assert.ok(authenticatorId)
   return {
-    setConsent: async (consents) => {
-      await session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: consents })
+    setConsent: async (isUserVerified) => {
+      await session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified })
+    },
+    remove: async () => {
+      await session.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId })
+      await session.detach()
     },
   }
 }

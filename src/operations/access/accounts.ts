@@ -67,6 +67,7 @@ export const createAccount = operation({
   group: 'access',
   rest: 'POST /v1/accounts',
   cli: 'access account create',
+  stepUp: true,
   key: undefined,
   operatorOnly: true,
   input: z.strictObject({ account: accountId, name: z.string().min(1).max(128) }),

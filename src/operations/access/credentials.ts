@@ -79,7 +79,7 @@ function credential(
 }
 
 /** RFC 4648, section 6, without padding: 10 bytes are 16 letters, as in the ids of AWS. */
-function base32(bytes: Uint8Array): string {
+export function base32(bytes: Uint8Array): string {
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
   let bits = 0n
   for (const byte of bytes) bits = (bits << 8n) | BigInt(byte)
@@ -128,6 +128,7 @@ export const createToken = operation({
   group: 'access',
   rest: 'POST /v1/principals/{principalName}/tokens',
   cli: 'access token create',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject(wish),
@@ -148,6 +149,7 @@ export const createAccessKey = operation({
   group: 'access',
   rest: 'POST /v1/principals/{principalName}/access-keys',
   cli: 'access key create',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject(wish),
@@ -209,6 +211,7 @@ export const deleteCredential = operation({
   group: 'access',
   rest: 'DELETE /v1/principals/{principalName}/credentials/{credentialId}',
   cli: 'access credential delete',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject({ principalName, credentialId: z.string().min(1).max(128) }),

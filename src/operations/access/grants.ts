@@ -96,6 +96,7 @@ export const createGrant = operation({
   group: 'access',
   rest: 'POST /v1/keys/{keyId}/grants',
   cli: 'grant create',
+  stepUp: true,
   key: {
     ...present<CreateGrantInput>(),
     check: requireEnabled,

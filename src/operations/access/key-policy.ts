@@ -52,6 +52,7 @@ export const putKeyPolicy = operation({
   group: 'access',
   rest: 'PUT /v1/keys/{keyId}/policy',
   cli: 'key policy put',
+  stepUp: true,
   key: present(),
   input: z.strictObject({ keyId: keyRef, policy: policyDocument, bypassPolicyLockoutSafetyCheck }),
   output: z.object({}),

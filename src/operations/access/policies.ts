@@ -18,6 +18,7 @@ export const putPolicy = operation({
   group: 'access',
   rest: 'PUT /v1/policies/{policyName}',
   cli: 'access policy put',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject({
@@ -121,6 +122,7 @@ export const deletePolicy = operation({
   group: 'access',
   rest: 'DELETE /v1/policies/{policyName}',
   cli: 'access policy delete',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject({ policyName }),

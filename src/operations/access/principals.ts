@@ -6,6 +6,7 @@ import { type Principal, principalArn } from '../../domain/principal.ts'
 import { installation } from '../../domain/records.ts'
 import { operation } from '../operation.ts'
 import { instant, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
+import { sessionsOf, withoutWaysIn } from './ways-in.ts'
 
 /** As IAM user names: one spelling, no case folding, nothing that looks like a path. */
 export const principalName = z
@@ -123,6 +124,7 @@ export const updatePrincipal = operation({
   group: 'access',
   rest: 'PATCH /v1/principals/{principalName}',
   cli: 'access principal update',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject({
@@ -145,17 +147,24 @@ export const updatePrincipal = operation({
       policies,
       disabled: input.disabled ?? principal.disabled,
     }
-    await commit([{ put: 'principal', record: next }, ...policyChanges])
+    // Let in again, a principal signs in again.
+    const ended = next.disabled ? await sessionsOf(world, scope.account, input.principalName) : []
+    await commit([
+      { put: 'principal', record: next },
+      ...policyChanges,
+      ...ended.map((record) => ({ remove: 'session', record }) as const),
+    ])
     return { principal: describePrincipal(next) }
   },
 })
 
 export const deletePrincipal = operation({
   name: 'DeletePrincipal',
-  summary: 'Delete a principal and all its credentials.',
+  summary: 'Delete a principal, all its credentials and passkeys, and sign it out.',
   group: 'access',
   rest: 'DELETE /v1/principals/{principalName}',
   cli: 'access principal delete',
+  stepUp: true,
   key: undefined,
   resource,
   input: z.strictObject({ principalName }),
@@ -174,6 +183,7 @@ export const deletePrincipal = operation({
     await commit([
       { remove: 'principal', record: principal },
       ...records.map((record) => ({ remove: 'credential', record }) as const),
+      ...(await withoutWaysIn(world, scope.account, input.principalName)),
     ])
     return {}
   },

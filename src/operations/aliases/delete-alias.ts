@@ -12,6 +12,7 @@ export const deleteAlias = operation({
   group: 'aliases',
   rest: 'DELETE /v1/aliases/{aliasName}',
   cli: 'alias delete',
+  stepUp: true,
   key: undefined,
   resource: (input, scope) => aliasArn({ ...scope, aliasName: input.aliasName }),
   input: z.strictObject({ aliasName }),

@@ -45,6 +45,7 @@ export const exportDataKey = operation({
   rest: 'POST /v1/export-data-key',
   cli: 'datakey export',
   // The recipient's key can be the caller's own: this tells as much as Decrypt, and asks for the same right.
+  stepUp: true,
   key: usable('ENCRYPT_DECRYPT', { action: 'Decrypt', ref: keyOfCiphertext }),
   input: z.strictObject({
     ciphertextBlob: bytes(ciphertextBytes),
@@ -73,6 +74,7 @@ export const generateAndExportDataKey = operation({
   group: 'cryptography',
   rest: 'POST /v1/keys/{keyId}/generate-and-export-data-key',
   cli: 'datakey create-exported',
+  stepUp: true,
   key: usable('ENCRYPT_DECRYPT', { action: 'GenerateDataKey' }),
   input: z.strictObject({ ...dataKeyWish, ...recipient }),
   output: z.object({

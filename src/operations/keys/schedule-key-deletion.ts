@@ -15,6 +15,7 @@ export const scheduleKeyDeletion = operation({
   group: 'keys',
   rest: 'POST /v1/keys/{keyId}/schedule-deletion',
   cli: 'key schedule-deletion',
+  stepUp: true,
   key: inState('Enabled', 'Disabled', 'PendingImport'),
   input: z.strictObject({
     keyId: keyRef,

@@ -16,6 +16,7 @@ export const deleteKeyMaterial = operation({
   group: 'material',
   rest: 'DELETE /v1/keys/{keyId}/material',
   cli: 'import delete',
+  stepUp: true,
   key: { ...external(), actionInAws: () => 'DeleteImportedKeyMaterial' },
   input: z.strictObject({ keyId: keyRef, keyMaterialId }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string().optional() }),

@@ -15,6 +15,7 @@ export const importKeyMaterial = operation({
   group: 'material',
   rest: 'POST /v1/keys/{keyId}/import',
   cli: 'import upload',
+  stepUp: true,
   key: external('Enabled', 'Disabled', 'PendingImport'),
   input: z.strictObject({
     keyId: keyRef,
@@ -93,6 +94,7 @@ export const approveImport = operation({
   group: 'material',
   rest: 'POST /v1/keys/{keyId}/approve-import',
   cli: 'import approve',
+  stepUp: true,
   key: external('Enabled', 'Disabled', 'PendingImport'),
   input: z.strictObject({ keyId: keyRef }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string(), requestedBy: z.string() }),

@@ -117,6 +117,7 @@ const words: Readonly<Record<ProblemCode, WordsOf>> = {
         },
   RequestReplayed: { code: 'SignatureNonceUsed', status: 400, message: 'Specified signature nonce was used already.' },
   AccessDenied: noPermission,
+  StepUpRequired: noPermission,
   KeyNotFound: { code: 'Forbidden.KeyNotFound', status: 404, message: 'The specified Key is not found.' },
   KeyVersionNotFound: {
     code: 'Forbidden.KeyVersionNotFound',
@@ -163,6 +164,8 @@ const words: Readonly<Record<ProblemCode, WordsOf>> = {
   MalformedPolicy: invalidParameter('Policy'),
   PolicyLockout: invalidParameter('Policy'),
   CredentialNotFound: resourceNotFound,
+  SessionNotFound: resourceNotFound,
+  PasskeyNotFound: resourceNotFound,
   GrantNotFound: resourceNotFound,
   InvalidGrantToken: invalidParameter('GrantToken'),
   AccountExists: invalidParameter('Account'),

@@ -75,6 +75,7 @@ const words: Readonly<Record<ProblemCode, Words>> = {
   RequestExpired: (error) => ({ code: 'InvalidSignatureException', message: error.message }),
   RequestReplayed: own('InvalidSignatureException'),
   AccessDenied: own('AccessDeniedException'),
+  StepUpRequired: own('AccessDeniedException'),
   KeyNotFound: (error, failed) => {
     const { reference, malformed, keyId, region } = error.facts
     const code = 'NotFoundException'
@@ -180,6 +181,8 @@ const words: Readonly<Record<ProblemCode, Words>> = {
     message: 'The new key policy will not allow you to update the key policy in the future.',
   }),
   CredentialNotFound: own('NotFoundException'),
+  SessionNotFound: own('NotFoundException'),
+  PasskeyNotFound: own('NotFoundException'),
   GrantNotFound: own('NotFoundException'),
   InvalidGrantToken: own('InvalidGrantTokenException'),
   AccountExists: own('AlreadyExistsException'),

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { Problem, problem } from '../../domain/errors.ts'
 import { principalArn } from '../../domain/principal.ts'
+import { installation } from '../../domain/records.ts'
 import { endsAt, idleMs } from '../../domain/session.ts'
 import { formatInstant } from '../../domain/time.ts'
 import type { Service } from '../../invoke.ts'
@@ -15,12 +16,17 @@ import { restCalls } from '../rest/calls.ts'
 import { refuseInProblems } from '../rest/face.ts'
 import { problemAnswer } from '../rest/problems.ts'
 import { openAttempts } from './attempts.ts'
+import { openChallenges } from './challenges.ts'
 import { answerOf, bodyOf, type Door, onRecord } from './door.ts'
-import { properAddress, requireOwnPage, takesPasskeys } from './guard.ts'
+import { requireOwnPage } from './guard.ts'
 import { reportPath, withHeaders } from './headers.ts'
+import { openOneTimeCodes, type SetupLinks } from './one-time-codes.ts'
 import { consolePages } from './pages.ts'
+import { openPasskeys } from './passkeys.ts'
 import { reportViolation } from './reports.ts'
 import { noSessionCookie, openSessions } from './sessions.ts'
+import { properAddress, siteAt, takesPasskeys } from './site.ts'
+import { openStepUp } from './step-up.ts'
 
 export type ConsoleOptions = {
   readonly service: Service
@@ -32,6 +38,9 @@ export type ConsoleOptions = {
   readonly folder: string
   /** A throw-away service: the console says so on every page. */
   readonly devMode: boolean
+  /** The address that people open, where it is not the one that requests show: behind a proxy. */
+  readonly consoleUrl: string | undefined
+  readonly setupLinks: SetupLinks
   /** May people sign in by pasting a token? */
   readonly tokenSignIn: boolean
   readonly warn: (facts: object, words: string) => void
@@ -40,14 +49,29 @@ export type ConsoleOptions = {
 export function consoleFace(options: ConsoleOptions): Face {
   const { service, authenticator, defaultRegion } = options
   const { world, settings } = service
+  const site = siteAt(options.consoleUrl)
   const sessions = openSessions(world, authenticator)
   const attempts = openAttempts(() => world.clock.wall())
+  const confirm = (request: HttpRequest) => stepUp.confirm(request)
+  const codes = openOneTimeCodes({ service, sessions, attempts, setupLinks: options.setupLinks, confirm })
+  const challenges = openChallenges(world)
+  const passkeys = openPasskeys({ service, sessions, challenges, recoveryCodes: codes, site, confirm })
+  const stepUp = openStepUp({
+    service,
+    sessions,
+    passkeys,
+    authenticator,
+    attempts,
+    site,
+    tokenSignIn: options.tokenSignIn,
+  })
   const pages = consolePages(options.folder)
   const violations = reportViolation(options.warn, () => world.clock.wall())
   const call = restCalls({
     ...options,
     protocol: 'console',
     authenticate: async (request) => (await sessions.callerOf(request)).caller,
+    confirm,
   })
 
   const showSession: Door = async (request) => {
@@ -56,13 +80,13 @@ export function consoleFace(options: ConsoleOptions): Face {
       body: {
         state: session === undefined ? 'login' : session.purpose === 'full' ? 'signed-in' : 'setup',
         devMode: options.devMode,
-        methods: { passkey: takesPasskeys(request), token: options.tokenSignIn },
+        methods: { passkey: takesPasskeys(site.hostOf(request)), token: options.tokenSignIn },
         defaultRegion,
         regions: [defaultRegion],
         version: settings.version,
         idleSeconds: idleMs / 1000,
         ...(session === undefined
-          ? {}
+          ? { setupNeeded: !options.tokenSignIn && (await world.store.count('passkey', installation)) === 0 }
           : {
               principal: {
                 account: session.account,
@@ -70,7 +94,11 @@ export function consoleFace(options: ConsoleOptions): Face {
                 arn: principalArn(session.account, session.principalName),
               },
               sessionId: session.credentialId,
+              method: session.method,
               endsAt: formatInstant(endsAt(session)),
+              ...(session.stepUp === undefined || world.clock.now() >= session.stepUp.until
+                ? {}
+                : { stepUpUntil: formatInstant(session.stepUp.until) }),
             }),
       },
     }
@@ -112,6 +140,15 @@ export function consoleFace(options: ConsoleOptions): Face {
   const doors: ReadonlyMap<string, Door> = new Map([
     ['GET /ui/api/session', showSession],
     ['POST /ui/api/token', signInByToken],
+    ['POST /ui/api/setup', codes.useSetupCode],
+    ['POST /ui/api/recovery', codes.useRecoveryCode],
+    ['POST /ui/api/recovery/codes', codes.newRecoveryCodes],
+    ['POST /ui/api/passkey/register/options', passkeys.registerOptions],
+    ['POST /ui/api/passkey/register/verify', passkeys.register],
+    ['POST /ui/api/passkey/login/options', passkeys.signInOptions],
+    ['POST /ui/api/passkey/login/verify', passkeys.signIn],
+    ['POST /ui/api/step-up/options', stepUp.options],
+    ['POST /ui/api/step-up/verify', stepUp.verify],
     ['POST /ui/api/logout', signOut],
   ])
 
@@ -129,7 +166,7 @@ export function consoleFace(options: ConsoleOptions): Face {
     const forOperations = request.path.startsWith('/ui/v1/')
     if (!forOperations && !request.path.startsWith('/ui/api/')) return pages(request)
     try {
-      requireOwnPage(request)
+      requireOwnPage(request, site)
       return await (forOperations ? call(request, request.path.slice('/ui'.length)) : throughDoor(request))
     } catch (error) {
       if (!(error instanceof Problem)) throw error
@@ -140,8 +177,8 @@ export function consoleFace(options: ConsoleOptions): Face {
   return {
     name: 'console',
     takes: ({ path }) => path === '/ui' || path.startsWith('/ui/'),
-    answer: async (request) => withoutChallenge(withHeaders(request, await answer(request))),
-    refuse: (request, error) => withHeaders(request, refuseInProblems(request, error)),
+    answer: async (request) => withoutChallenge(withHeaders(request, site, await answer(request))),
+    refuse: (request, error) => withHeaders(request, site, refuseInProblems(request, error)),
   }
 }
 

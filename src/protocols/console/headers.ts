@@ -1,6 +1,6 @@
 /** What every answer to a browser carries (OWASP ASVS 5.0, V3.4). */
 import type { HttpAnswer, HttpRequest } from '../http.ts'
-import { hostName } from './guard.ts'
+import type { Site } from './site.ts'
 
 export const reportPath = '/ui/api/csp-report'
 
@@ -59,7 +59,11 @@ const always = {
 /** Not for localhost: there it would hold for every other program of the machine, on all its ports. */
 const strictTransport = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }
 
-export function withHeaders(request: Pick<HttpRequest, 'secure' | 'headers'>, answer: HttpAnswer): HttpAnswer {
-  const transport = request.secure && hostName(request) !== 'localhost' ? strictTransport : {}
+export function withHeaders(
+  request: Pick<HttpRequest, 'secure' | 'headers'>,
+  site: Site,
+  answer: HttpAnswer,
+): HttpAnswer {
+  const transport = request.secure && site.hostOf(request) !== 'localhost' ? strictTransport : {}
   return { ...answer, headers: { 'Cache-Control': 'no-store', ...always, ...transport, ...answer.headers } }
 }

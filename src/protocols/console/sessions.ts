@@ -5,6 +5,7 @@ import type { Change, World } from '../../domain/ports.ts'
 import type { Caller, Principal } from '../../domain/principal.ts'
 import { installation } from '../../domain/records.ts'
 import { endsAt, enrolmentMs, type Session, seenStepMs, sessionMs } from '../../domain/session.ts'
+import { sessionsOf } from '../../operations/access/ways-in.ts'
 import type { Authenticator } from '../authenticator.ts'
 import { type HttpRequest, header } from '../http.ts'
 
@@ -13,6 +14,8 @@ const cookieName = '__Host-keyward_sid'
 const attributes = 'Path=/; Secure; HttpOnly; SameSite=Strict'
 export const noSessionCookie = `${cookieName}=; ${attributes}; Max-Age=0`
 
+/** Of one principal at a time; one more ends the one that was left alone for longest. */
+const mostSessions = 20
 /** Longer names of browsers are cut. */
 const userAgentLength = 256
 
@@ -28,6 +31,10 @@ export type Sessions = {
   find(request: HttpRequest): Promise<Session | undefined>
   /** `NotAuthenticated` where there is none that may call operations. That somebody was there is noted. */
   callerOf(request: HttpRequest): Promise<{ readonly session: Session; readonly caller: Caller }>
+  /** Whatever it is good for. `NotAuthenticated` where there is none. */
+  require(request: HttpRequest): Promise<Session>
+  /** The same session under another id, so that nobody goes on with the old one. */
+  rotate(session: Session, changes: Partial<Session>): NewSession
   /** A session for somebody who has proved who they are. What the browser had before ends. */
   open(
     request: HttpRequest,
@@ -64,44 +71,62 @@ export function openSessions(
     }
   }
 
+  async function require(request: HttpRequest): Promise<Session> {
+    const session = await find(request)
+    if (session !== undefined) return session
+    throw problem('NotAuthenticated', { message: 'Nobody is signed in here.', mend: 'Sign in again.' })
+  }
+
+  function underNewId(session: Omit<Session, 'idHash' | 'revision'>, changes: readonly Change[]): NewSession {
+    const id = Buffer.from(random.bytes(32)).toString('base64url')
+    const next: Session = { ...session, revision: 1, idHash: hash('sha256', id) }
+    return {
+      session: next,
+      changes: [{ put: 'session', record: next }, ...changes],
+      cookie: `${cookieName}=${id}; ${attributes}`,
+    }
+  }
+
+  /** Those that have to go so that one more has room. */
+  async function tooMany({ account, name }: Principal): Promise<readonly Session[]> {
+    const all = await sessionsOf(world, account, name)
+    return all.toSorted((one, other) => other.lastSeenAt - one.lastSeenAt).slice(mostSessions - 1)
+  }
+
   return {
     find,
+    require,
+    rotate: (session, changes) =>
+      underNewId({ ...session, ...changes, lastSeenAt: clock.now() }, [{ remove: 'session', record: session }]),
     async callerOf(request) {
-      const session = await find(request)
-      if (session === undefined || session.purpose !== 'full')
+      const session = await require(request)
+      if (session.purpose !== 'full')
         throw problem('NotAuthenticated', {
-          message: 'Nobody is signed in here.',
-          mend: 'Sign in again: the session has ended.',
+          message: 'This session is for registering a passkey alone.',
+          mend: 'Register one first.',
         })
       await touch(session)
       return { session, caller: await authenticator.callerOf(session) }
     },
     async open(request, principal, how) {
-      const id = Buffer.from(random.bytes(32)).toString('base64url')
       const now = clock.now()
       const before = await find(request)
-      const session: Session = {
-        revision: 1,
-        idHash: hash('sha256', id),
-        credentialId: `ses-${random.uuid()}`,
-        account: principal.account,
-        principalName: principal.name,
-        principalId: principal.principalId,
-        ...how,
-        createdAt: now,
-        lastSeenAt: now,
-        expiresAt: now + (how.purpose === 'full' ? sessionMs : enrolmentMs),
-        sourceAddress: request.sourceAddress,
-        userAgent: (header(request, 'user-agent') ?? '').slice(0, userAgentLength),
-      }
-      return {
-        session,
-        changes: [
-          { put: 'session', record: session },
-          ...(before === undefined ? [] : [{ remove: 'session', record: before } as const]),
-        ],
-        cookie: `${cookieName}=${id}; ${attributes}`,
-      }
+      const ended = new Set([...(before === undefined ? [] : [before]), ...(await tooMany(principal))])
+      return underNewId(
+        {
+          credentialId: `ses-${random.uuid()}`,
+          account: principal.account,
+          principalName: principal.name,
+          principalId: principal.principalId,
+          ...how,
+          createdAt: now,
+          lastSeenAt: now,
+          expiresAt: now + (how.purpose === 'full' ? sessionMs : enrolmentMs),
+          sourceAddress: request.sourceAddress,
+          userAgent: (header(request, 'user-agent') ?? '').slice(0, userAgentLength),
+        },
+        [...ended].map((record) => ({ remove: 'session', record })),
+      )
     },
   }
 }

@@ -18,11 +18,13 @@ export type RestCallsOptions = {
   /** The region of requests that name none. */
   readonly defaultRegion: string
   readonly authenticate: (request: HttpRequest) => Promise<Caller>
+  /** For operations that ask for a step-up: throws where the person behind the request has not confirmed it. */
+  readonly confirm?: (request: HttpRequest) => Promise<void>
 }
 
 /** The path is that of the operation, `/v1/...`. Throws only what is a bug. */
 export function restCalls(options: RestCallsOptions): (request: HttpRequest, path: string) => Promise<HttpAnswer> {
-  const { protocol, service, operations, limits, defaultRegion, authenticate } = options
+  const { protocol, service, operations, limits, defaultRegion, authenticate, confirm } = options
   const route = routeTree(operations)
   const encoders = new Map(
     operations.map((operation) => [operation, encoderFor(operation.output, canonicalDialect)] as const),
@@ -47,6 +49,7 @@ export function restCalls(options: RestCallsOptions): (request: HttpRequest, pat
         sourceAddress: request.sourceAddress,
         secureTransport: request.secure,
         authenticate: () => authenticate(request),
+        confirm: confirm && (() => confirm(request)),
       })
       return {
         status: 200,
