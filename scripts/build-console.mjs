@@ -20,8 +20,14 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
 
 function hashOfSources() {
   const hash = createHash('sha256')
-  // The facts of src/domain that the console shares with the server are part of its bundle.
-  const sources = ['console/index.html', 'console/src/**/*', 'src/domain/*.ts', 'scripts/build-console.mjs']
+  // The tables of facts that the console shares with the server are part of its bundle (test/architecture.test.ts).
+  const sources = [
+    'console/index.html',
+    'console/src/**/*',
+    'src/domain/specs.ts',
+    'src/protocols/aws/words.ts',
+    'scripts/build-console.mjs',
+  ]
   for (const file of [...globSync(sources, { cwd: root }).sort(), 'package-lock.json'])
     if (/\.\w+$/.test(file))
       hash

@@ -1,4 +1,5 @@
 import '@cloudscape-design/global-styles/index.css'
+import './app/console.css'
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'

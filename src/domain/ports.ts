@@ -296,6 +296,16 @@ export type KeyUse = {
   readonly lastAt: Instant
 }
 
+/** The uses of one day, all principals together. */
+export type UsesOfDay = {
+  /** UTC, such as `2026-11-01`. */
+  readonly day: string
+  readonly operation: string
+  readonly count: number
+  /** How many of them were refused, as of a `KeyUse`. */
+  readonly refused: number
+}
+
 /** A time with a beginning; without an end it still goes on. The end is the first instant outside. */
 export type Interval = { readonly from: Instant; readonly to?: Instant }
 
@@ -346,6 +356,8 @@ export type Usage = {
   lastUse(key: Scope & { readonly keyId: string }): Promise<LastUse | undefined>
   /** In the last 90 days, whole days, the most recent first. */
   usesOf(key: Scope & { readonly keyId: string }): Promise<readonly KeyUse[]>
+  /** The same uses by day and operation, the oldest first; days without any are left out. */
+  usesByDay(key: Scope & { readonly keyId: string }): Promise<readonly UsesOfDay[]>
   /** Last successful decryption by version id. */
   lastDecryptByVersion(key: Scope & { readonly keyId: string }): Promise<ReadonlyMap<string, Instant>>
   /**

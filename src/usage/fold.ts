@@ -147,6 +147,10 @@ export function openUsage(
       await catchUp()
       return uses.of(key, now())
     },
+    async usesByDay(key) {
+      await catchUp()
+      return uses.byDay(key, now())
+    },
     async lastDecryptByVersion(key) {
       await catchUp()
       return uses.lastDecryptByVersion(key)

@@ -1,7 +1,7 @@
 /** Who used which key for what. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { AuditRecord, KeyUse, LastUse } from '../domain/ports.ts'
-import { dayMs, type Instant } from '../domain/time.ts'
+import type { AuditRecord, KeyUse, LastUse, UsesOfDay } from '../domain/ports.ts'
+import { dayMs, formatInstant, type Instant } from '../domain/time.ts'
 import { concernedKey, destinationKey, type KeyName, refusingKey } from './concerned-key.ts'
 
 /** Older uses are forgotten: what would break is asked about the last 90 days. */
@@ -55,6 +55,7 @@ export type Uses = {
    */
   write(records: readonly AuditRecord[]): Iterable<void>
   of(key: KeyName, now: Instant): readonly KeyUse[]
+  byDay(key: KeyName, now: Instant): readonly UsesOfDay[]
   last(key: KeyName): LastUse | undefined
   lastDecryptByVersion(key: KeyName): ReadonlyMap<string, Instant>
 }
@@ -70,6 +71,8 @@ export function usesIn(database: DatabaseSync): Uses {
     database.prepare(`select principal, operation, alias, version_id, sum(ok) as ok, sum(refused) as refused,
     min(first_at) as first_at, max(last_at) as last_at from uses ${ofKey} and day >= ?
     group by principal, operation, alias, version_id order by last_at desc, operation limit ${mostUses}`)
+  const usesByDay = database.prepare(`select day, operation, sum(ok) as ok, sum(refused) as refused from uses ${ofKey}
+    and day >= ? group by day, operation order by day, operation`)
   const lastOf = database.prepare(`select operation, principal, at from last_uses ${ofKey} order by at desc limit 1`)
   const lastByVersion = database.prepare(`select version_id, operation, at from last_uses ${ofKey}`)
   const forget = database.prepare('delete from uses where day < ?')
@@ -121,6 +124,14 @@ export function usesIn(database: DatabaseSync): Uses {
         lastAt: row.last_at,
       }))
     },
+    byDay({ account, region, keyId }, now) {
+      return (usesByDay.all(account, region, keyId, dayOf(now) - rememberedDays) as DayRow[]).map((row) => ({
+        day: formatInstant(row.day * dayMs).slice(0, 10),
+        operation: row.operation,
+        count: row.ok + row.refused,
+        refused: row.refused,
+      }))
+    },
     last({ account, region, keyId }) {
       return lastOf.get(account, region, keyId) as LastUse | undefined
     },
@@ -143,6 +154,7 @@ type UseRow = {
   first_at: number
   last_at: number
 }
+type DayRow = { day: number; operation: string; ok: number; refused: number }
 type LastRow = { version_id: string; operation: string; at: number }
 
 function valuesOf({ ok, refused, firstAt, lastAt }: Pick<Sum, 'ok' | 'refused' | 'firstAt' | 'lastAt'>) {

@@ -1,5 +1,5 @@
 /** What the signed-in may do: asked for whatever is on the screen, in one call for all that asks at the same moment. */
-import { useQuery } from '@tanstack/react-query'
+import { useQueries, useQuery } from '@tanstack/react-query'
 import { call } from './client.ts'
 import { getOwnRights } from './operations.ts'
 
@@ -38,17 +38,25 @@ async function askAll(keyId: string | undefined): Promise<void> {
   }
 }
 
+function rightQuery(action: string, keyId: string | undefined) {
+  return {
+    queryKey: ['right', action, keyId ?? ''],
+    queryFn: () => ask({ action, keyId }),
+    staleTime: 60_000,
+    retry: false,
+  }
+}
+
 /**
  * May the signed-in do this (`kms:CreateKey`)? Undefined while that is not known. It is only for what a screen shows: the
  * server decides again at every call.
  */
-export function useRight(action: string | undefined, keyId?: string): boolean | undefined {
-  const { data } = useQuery({
-    queryKey: ['right', action ?? '', keyId ?? ''],
-    queryFn: () => ask({ action: action ?? '', keyId }),
-    enabled: action !== undefined,
-    staleTime: 60_000,
-    retry: false,
-  })
-  return action === undefined ? true : data
+export function useRight(action: string, keyId?: string): boolean | undefined {
+  return useQuery(rightQuery(action, keyId)).data
+}
+
+/** The same for several, each by its name. */
+export function useRights(actions: readonly string[], keyId?: string): ReadonlyMap<string, boolean | undefined> {
+  const answers = useQueries({ queries: actions.map((action) => rightQuery(action, keyId)) })
+  return new Map(actions.map((action, at) => [action, answers[at]?.data]))
 }

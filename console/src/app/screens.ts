@@ -20,6 +20,15 @@ export const screens: readonly Screen[] = [
     load: () => import('../screens/keys/key-list.tsx').then((file) => file.KeyList),
     inSideNavigation: { section: 'top', label: (text) => text.keys.title },
   },
+  { path: '/keys/new', load: () => import('../screens/keys/create-key.tsx').then((file) => file.CreateKey) },
+  {
+    path: '/keys/$keyId',
+    load: () => import('../screens/keys/details/key-details.tsx').then((file) => file.KeyDetails),
+  },
+  {
+    path: '/keys/$keyId/import',
+    load: () => import('../screens/keys/import/import-material.tsx').then((file) => file.ImportMaterial),
+  },
 ]
 
 /** Where one arrives after signing in. */

@@ -1,5 +1,6 @@
 /** What stands around every screen: navigation, language, theme, region, account, notices, and the way back. */
 import AppLayout from '@cloudscape-design/components/app-layout'
+import Badge from '@cloudscape-design/components/badge'
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import SideNavigation, { type SideNavigationProps } from '@cloudscape-design/components/side-navigation'
 import TopNavigation, { type TopNavigationProps } from '@cloudscape-design/components/top-navigation'
@@ -26,7 +27,7 @@ export function Shell() {
     <>
       <Top session={session} />
       {session?.state === 'signed-in' ? (
-        <Inside />
+        <Inside devMode={session.devMode} />
       ) : (
         <main>
           {error !== null ? (
@@ -42,7 +43,7 @@ export function Shell() {
   )
 }
 
-function Inside() {
+function Inside({ devMode }: { readonly devMode: boolean }) {
   const text = useText()
   const { pathname } = useRouterState({ select: ({ location }) => location })
   const [navigationOpen, setNavigationOpen] = useState(() => innerWidth > 688)
@@ -54,7 +55,7 @@ function Inside() {
   return (
     <AppLayout
       headerSelector="#top"
-      navigation={<Side pathname={pathname} />}
+      navigation={<Side pathname={pathname} devMode={devMode} />}
       navigationOpen={navigationOpen}
       onNavigationChange={({ detail }) => setNavigationOpen(detail.open)}
       breadcrumbs={<Crumbs pathname={pathname} />}
@@ -78,7 +79,7 @@ function Inside() {
   )
 }
 
-function Side({ pathname }: { readonly pathname: string }) {
+function Side({ pathname, devMode }: { readonly pathname: string; readonly devMode: boolean }) {
   const text = useText()
   const follow = useFollow()
   const items: SideNavigationProps.Item[] = []
@@ -99,6 +100,7 @@ function Side({ pathname }: { readonly pathname: string }) {
   return (
     <SideNavigation
       header={{ text: text.app.product, href: base + firstScreen }}
+      {...(devMode ? { itemsControl: <Badge color="severity-medium">{text.app.devMode}</Badge> } : {})}
       items={items}
       activeHref={base + (here ?? pathname)}
       onFollow={follow}
@@ -204,7 +206,7 @@ function Top({ session }: { readonly session: Session | undefined }) {
       <TopNavigation
         identity={{
           href: base + firstScreen,
-          title: session?.devMode ? `${text.app.product} ${text.app.devMode}` : text.app.product,
+          title: text.app.product,
           logo: { src: icon, alt: text.app.product },
           onFollow: follow,
         }}

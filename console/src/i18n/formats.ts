@@ -36,7 +36,10 @@ export function formatsFor(language: string): Formats {
       new Intl.NumberFormat(language, { style: 'unit', unit: 'byte', unitDisplay: 'long' }).format(count),
     date: (instant) => date.format(new Date(instant)),
     time: (instant) => time.format(new Date(instant)),
-    exactly: (instant) => `${exact.format(new Date(instant))} (${utc.format(new Date(instant))} UTC)`,
+    exactly(instant) {
+      const at = new Date(instant)
+      return at.getTimezoneOffset() === 0 ? exact.format(at) : `${exact.format(at)} (${utc.format(at)} UTC)`
+    },
     fromNow(instant) {
       const ms = Date.parse(instant) - Date.now()
       const [unit, size] = unitOf(ms)

@@ -32,11 +32,22 @@ export const getKeyUsage = operation({
         lastAt: instant(),
       }),
     ),
+    days: z
+      .array(
+        z.object({
+          day: z.string().describe('UTC, such as 2026-11-01.'),
+          operation: z.string(),
+          count: z.number().int(),
+          refused: z.number().int(),
+        }),
+      )
+      .describe('The same uses by day, the oldest first; days without any are left out.'),
   }),
   audit: ['keyId'],
   async run({ world, key }) {
-    const [uses, lastUse, aliases] = await Promise.all([
+    const [uses, days, lastUse, aliases] = await Promise.all([
       world.usage.usesOf(key),
+      world.usage.usesByDay(key),
       world.usage.lastUse(key),
       world.store.list('alias', { partition: partitionOf(key), index: 'key', prefix: `${key.keyId}/`, limit: 100 }),
     ])
@@ -45,6 +56,7 @@ export const getKeyUsage = operation({
       lastUsedAt: lastUse?.at,
       aliases: aliases.records.map(aliasArn),
       uses: uses.map((use) => ({ alias: undefined, keyVersionId: undefined, ...use })),
+      days: days.map((day) => ({ ...day })),
     }
   },
 })

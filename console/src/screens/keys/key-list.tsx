@@ -19,7 +19,7 @@ import { ProblemAlert } from '../../parts/problem.tsx'
 import { useRemembered } from '../../parts/remembered.ts'
 import { useBulkActions } from './bulk-actions.tsx'
 import { filterOptions, filterProperties, type KeySearch, keySearchFrom, queryFrom, searchFrom } from './key-filter.ts'
-import { KeyStateIndicator, Moment } from './key-words.tsx'
+import { KeyStateIndicator, Moment, nameOf } from './key-words.tsx'
 import { useKeyPages } from './use-key-pages.ts'
 
 type Preferences = { readonly pageSize: number; readonly columns: readonly string[] }
@@ -174,11 +174,6 @@ export function KeyList() {
   )
 }
 
-/** What a person calls the key. */
-export function nameOf(key: Pick<ListedKey, 'aliases' | 'keyId'>): string {
-  return key.aliases?.[0] ?? key.keyId
-}
-
 const columnIds = [
   'name',
   'keyId',
@@ -202,7 +197,7 @@ function columns(text: Catalogue, formats: Formats): TableProps.ColumnDefinition
     name: { cell: (key) => <KeyName ofKey={key} />, isRowHeader: true, minWidth: 180, width: 260 },
     keyId: { cell: ({ keyId }) => keyId, width: 330 },
     description: { cell: ({ description }) => description || '–', width: 220 },
-    state: { cell: ({ keyState }) => <KeyStateIndicator state={keyState} />, width: 170 },
+    state: { cell: ({ keyState }) => <KeyStateIndicator state={keyState} />, width: 190 },
     spec: { cell: ({ keySpec }) => keySpec, width: 150 },
     usage: { cell: ({ keyUsage }) => text.keys.usages[keyUsage], width: 200 },
     origin: { cell: ({ origin }) => text.keys.origins[origin], width: 130 },

@@ -1,7 +1,7 @@
 /** Small things about keys that several screens show. */
 import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard'
 import StatusIndicator, { type StatusIndicatorProps } from '@cloudscape-design/components/status-indicator'
-import type { KeyMetadata } from '../../api/operations.ts'
+import type { KeyMetadata, ListedKey } from '../../api/operations.ts'
 import { useFormats, useText } from '../../i18n/index.tsx'
 
 const looks: Readonly<Record<KeyMetadata['keyState'], StatusIndicatorProps.Type>> = {
@@ -45,4 +45,9 @@ export function Moment({ at }: { readonly at: string | undefined }) {
       {formats.fromNow(at)}
     </time>
   )
+}
+
+/** What a person calls the key. */
+export function nameOf(key: Pick<ListedKey, 'aliases' | 'keyId'>): string {
+  return key.aliases?.[0] ?? key.keyId
 }

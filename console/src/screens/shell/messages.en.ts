@@ -1,6 +1,6 @@
 export const app = {
   product: 'Keyward',
-  devMode: 'dev',
+  devMode: 'Dev server: all is lost at its end',
   language: 'Language',
   theme: 'Theme',
   themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
@@ -44,6 +44,12 @@ export const app = {
   requestId: 'Request',
   problemMember: 'In',
   missingRight: (right: string) => `You lack the right ${right}.`,
+  tags: { add: 'Add tag', none: 'No tags', name: 'Name', value: 'Value', twice: 'This name is there twice.' },
+  error: 'Error',
+  optional: 'optional',
+  previous: 'Previous',
+  next: 'Next',
+  more: 'Show more',
   apiCall: 'The same by command line or API',
   problems: {
     Unreachable: 'The server cannot be reached.',

@@ -2,7 +2,7 @@ import type { app as english } from './messages.en.ts'
 
 export const app: typeof english = {
   product: 'Keyward',
-  devMode: '开发模式',
+  devMode: '开发服务器：结束后数据全部丢失',
   language: '语言',
   theme: '主题',
   themes: { system: '跟随系统', light: '浅色', dark: '深色' },
@@ -45,6 +45,12 @@ export const app: typeof english = {
   requestId: '请求',
   problemMember: '位于',
   missingRight: (right) => `您缺少权限 ${right}。`,
+  tags: { add: '添加标签', none: '没有标签', name: '名称', value: '值', twice: '名称重复。' },
+  error: '错误',
+  optional: '可选',
+  previous: '上一步',
+  next: '下一步',
+  more: '显示更多',
   apiCall: '对应的命令行或 API 调用',
   problems: {
     Unreachable: '无法连接服务器。',
