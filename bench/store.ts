@@ -45,6 +45,7 @@ export async function benchStore(sizes: readonly number[], print: (line: string)
               tls: 'off',
               schema: `bench_${size}`,
               clock: { wall: () => Date.now() },
+              monotonic: () => performance.now(),
               random: { uuid: () => randomUUID() },
             }),
         })

@@ -71,9 +71,10 @@ export async function noteProgress(world: World, now: Instant, stepMs = leastSte
   const logs = await world.logs()
   const noted: [name: string, value: string][] = [
     [choreSettings.clockHighWater, String(now)],
-    [choreSettings.auditNoted, formatPositions(positionsOf(logs))],
+    [choreSettings.auditNoted(world.lease?.node), formatPositions(positionsOf(logs))],
   ]
-  for (const log of logs) noted.push([choreSettings.auditCheckpoint(log.number), await log.checkpoint()])
+  for (const log of logs)
+    noted.push([choreSettings.auditCheckpoint(log.number, world.lease?.node), await log.checkpoint()])
   const changes = noted.map(async ([name, value]): Promise<Change> => {
     const stored = await world.store.get('setting', installation, name)
     return { put: 'setting', record: { revision: (stored?.revision ?? 0) + 1, name, value } }

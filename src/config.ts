@@ -130,6 +130,18 @@ export const settings = {
     'keyward',
     matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
   ),
+  leaseMs: setting(
+    'lease_ms',
+    'How long a node that does not answer holds up the changes of the others (docs/operating/nodes.md).',
+    2_000,
+    whole(200, 60_000),
+  ),
+  storeListen: setting(
+    'store_listen',
+    'Whether the PostgreSQL store has LISTEN and NOTIFY. Without them changes take about a fifth of lease_ms.',
+    true,
+    flag,
+  ),
   rootCiphertext: setting(
     'root_ciphertext',
     'Root key, place 1: folder of its public-key ciphertext.',

@@ -73,8 +73,12 @@ export async function invoke(service: Service, call: Call): Promise<unknown> {
     outcome: 'ok',
   }
   const used: Used[] = []
-  const output = await recorded(service, draft, (onCommit) => perform(service, call, draft, used, onCommit))
-  if (used.length > 0) await stillAlive(service, used, draft)
+  const term = world.lease?.term()
+  const output = await recorded(service, draft, async (onCommit) => {
+    requireLease(world, term)
+    return perform(service, call, draft, used, onCommit)
+  })
+  if (used.length > 0) await stillAlive(service, used, draft, term)
   return output
 }
 
@@ -443,20 +447,36 @@ async function prepareOther(service: Service, need: KeyNeed<unknown>, found: Key
 /**
  * Between the computation and the answer the key may have been disabled, and that been answered. Then this answer does
  * not leave: once DisableKey is answered, the key answers nobody. Nothing is awaited between this look and the writing.
+ * Nor does it leave once this node has lost the lease under which it began: then others do not wait for it.
  */
-async function stillAlive(service: Service, used: readonly Used[], draft: Draft): Promise<void> {
+async function stillAlive(
+  service: Service,
+  used: readonly Used[],
+  draft: Draft,
+  term: number | undefined,
+): Promise<void> {
   const { store, clock } = service.world
   for (const { key, need } of used) {
     const latest = await store.get('key', partitionOf(key), key.keyId)
     try {
       if (latest === undefined) throw problem('KeyNotFound')
       need.check(latest, clock.now())
+      requireLease(service.world, term)
     } catch (error) {
       const refusal = asProblem(error, service, draft.requestId)
       await service.world.audit.append({ ...draft, outcome: refusal.code })
       throw refusal
     }
   }
+}
+
+/** Without its lease a node does not know what was revoked at the others. */
+function requireLease({ lease }: World, term: number | undefined): void {
+  if (lease === undefined || (term !== undefined && lease.term() === term)) return
+  throw problem('Unavailable', {
+    message: lease.failing() ?? 'This node lost its lease on the store while it computed.',
+    mend: 'Try again, here or at another node.',
+  })
 }
 
 function asProblem(error: unknown, service: Service, requestId: string): Problem {

@@ -52,5 +52,5 @@ export function systemClock(): WorldClock {
   }
 }
 
-/** Milliseconds from an arbitrary point, for durations. */
+/** Milliseconds from an arbitrary point, for durations. Goes on while the process is stopped, but not while the machine sleeps. */
 export const monotonic = (): number => performance.now()

@@ -30,7 +30,7 @@ const ofMaterial: ReadonlySet<string> = new Set([
 
 /** Returns how many keys it changed. To be called before anything is served. */
 export async function redoDeletions(world: World): Promise<number> {
-  const setting = await world.store.get('setting', installation, choreSettings.auditNoted)
+  const setting = await world.store.get('setting', installation, choreSettings.auditNoted(world.lease?.node))
   const noted = parsePositions(setting?.value ?? '0')
   const logs = await world.logs()
   // A log shorter than what was noted is another log: all of it may be news.

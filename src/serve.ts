@@ -86,6 +86,7 @@ export async function startService(options: {
     operationsFace({
       checks: [
         { name: 'stopping', failing: () => (stopping ? 'The service is ending.' : undefined) },
+        { name: 'lease', failing: () => world.lease?.failing() },
         { name: 'audit', failing: () => (world.audit.healthy() ? undefined : 'The audit log cannot be written.') },
         ...[...world.devices].map(([protection, device]) => ({
           name: `device ${protection}`,
@@ -103,7 +104,11 @@ export async function startService(options: {
       metrics: () => metrics.render(),
       metricsForAll: config.metricsForAll,
       openApi: () => openApiDocument(operations, version),
-      facts: () => ({ version, auditSize: world.audit.size() }),
+      facts: () => ({
+        version,
+        auditSize: world.audit.size(),
+        ...(world.lease && { node: world.lease.node, revocationBoundMs: world.lease.boundMs }),
+      }),
     }),
     restFace({ service, operations, authenticator, limits, defaultRegion: config.region }),
   ]
@@ -156,7 +161,8 @@ export async function startService(options: {
   const retried = (what: string) => (error: unknown) =>
     log.error({ err: error }, `${what} failed; it will be tried again`)
   const running = [
-    rounds(() => doChores(world), config.choreSeconds * 1000, retried('a chore')),
+    // A node without a lease may be one whose clock is wrong: what it erased could not be brought back.
+    rounds(async () => world.lease?.failing() ?? doChores(world), config.choreSeconds * 1000, retried('a chore')),
     rounds(() => webhooks?.round() ?? world.usage.catchUp(), signalsEveryMs, retried('counting the audit log')),
   ]
 

@@ -34,7 +34,7 @@ import type { AuditRecord, Clock, Device, ProvableLog, Random, ReadableLog, Stor
 import { installation } from './domain/records.ts'
 import { choreSettings } from './domain/setting-names.ts'
 import { formatInstant } from './domain/time.ts'
-import { systemClock, systemRandom, type WorldClock } from './machine.ts'
+import { monotonic, systemClock, systemRandom, type WorldClock } from './machine.ts'
 import { cachedStore } from './stores/cached.ts'
 import type { StoreEngine } from './stores/engine.ts'
 import { memoryStore } from './stores/memory/store.ts'
@@ -84,6 +84,8 @@ export async function openWorld(config: Config, parts: OpenParts = {}): Promise<
   const store = await openStore(config, { clock, random })
   const closing: (() => unknown)[] = [() => store.close()]
   try {
+    // First of all: what is unsettled under the name of this node is another process's, if one runs.
+    await store.lease?.take()
     const custody = await openOrCreateCustody(config, store, random, parts.environment ?? {})
     return await assemble(
       config,
@@ -157,9 +159,13 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     }
   }
 
-  const signer = noteSigner(logName(config.auditName, 0), await signingSeed(store, sealer, random))
+  // The logs of two nodes are two logs: what is signed under one name must be one history.
+  const name = parts.store.lease === undefined ? config.auditName : `${config.auditName}/${parts.store.lease.node}`
+  const signer = noteSigner(logName(name, 0), await signingSeed(store, sealer, random))
   const onEvent = outagesOf(() => audit, parts)
-  const remembered = (await store.get('setting', installation, choreSettings.auditCheckpoint(0)))?.value
+  const remembered = (
+    await store.get('setting', installation, choreSettings.auditCheckpoint(0, parts.store.lease?.node))
+  )?.value
   const audit: ProvableLog & { readonly recovery: Recovery } = inMemory
     ? await openMemoryAuditLog({ signer })
     : await openAuditLog({
@@ -189,6 +195,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     recovery: audit.recovery,
     sealer,
     usage,
+    ...(parts.store.lease === undefined ? {} : { lease: parts.store.lease }),
     engine: parts.store,
     custody,
     software,
@@ -258,9 +265,17 @@ export function openStore(
   if (store === 'memory') return Promise.resolve(memoryStore())
   if (store === 'sqlite') return openSqliteStore({ file: join(config.data, 'keyward.sqlite') })
   if (/^postgres(?:ql)?:\/\//.test(store)) {
-    const { storeTls, storeCa } = config
+    const { node, leaseMs, storeListen: listens, storeTls, storeCa } = config
     const tls = storeTls === 'off' ? 'off' : storeCa === undefined ? undefined : { ca: readFileSync(storeCa, 'utf8') }
-    return openPostgresStore({ url: store, node: config.node, ...needs, ...(tls === undefined ? {} : { tls }) })
+    return openPostgresStore({
+      url: store,
+      node,
+      leaseMs,
+      listens,
+      monotonic,
+      ...needs,
+      ...(tls === undefined ? {} : { tls }),
+    })
   }
   throw problem('InvalidRequest', {
     message: `${store} is no store.`,

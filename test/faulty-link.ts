@@ -15,6 +15,13 @@ export type FaultyLink = {
   deliverDelayed(): Promise<void>
   /** From now on no connection that is open brings anything back. */
   muteOpen(): void
+  /** Nor takes anything there. */
+  stallOpen(): void
+  /** Whoever connects from now on is cut off at once; `acceptNew` ends that. */
+  refuseNew(): void
+  acceptNew(): void
+  /** All connections that are open break. */
+  cutOpen(): void
   /** How often a fault has happened. */
   faults(): number
   close(): Promise<void>
@@ -28,8 +35,14 @@ export async function faultyLink(port: number): Promise<FaultyLink> {
   const delayed: { readonly upstream: Socket; readonly bytes: Buffer }[] = []
   const sockets = new Set<Socket>()
   const muted = new Set<Socket>()
+  const stalled = new Set<Socket>()
+  let refusing = false
 
   const server = createServer((client) => {
+    if (refusing) {
+      client.destroy()
+      return
+    }
     const upstream = connect(port, '127.0.0.1')
     let answers = true
     let open = true
@@ -47,6 +60,7 @@ export async function faultyLink(port: number): Promise<FaultyLink> {
       else if (!muted.has(upstream)) client.destroy()
     })
     client.on('data', (chunk) => {
+      if (stalled.has(client)) return
       const bytes = Buffer.from(chunk)
       if (fault === undefined || !bytes.includes(fault.text)) {
         upstream.write(bytes)
@@ -90,6 +104,21 @@ export async function faultyLink(port: number): Promise<FaultyLink> {
     },
     muteOpen: () => {
       for (const socket of sockets) muted.add(socket)
+    },
+    stallOpen: () => {
+      for (const socket of sockets) {
+        muted.add(socket)
+        stalled.add(socket)
+      }
+    },
+    refuseNew: () => {
+      refusing = true
+    },
+    acceptNew: () => {
+      refusing = false
+    },
+    cutOpen: () => {
+      for (const socket of sockets) socket.destroy()
     },
     faults: () => faults,
     close: async () => {

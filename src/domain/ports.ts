@@ -74,7 +74,9 @@ export type Store = {
   /**
    * All changes, or none; on disk once resolved. A Problem `Conflict` where a revision does not follow, whatever else is
    * in the batch. With a record, the record is kept in the same transaction until `settled` names it: so that a change
-   * whose audit record was lost in a crash is put on record at the next start.
+   * whose audit record was lost in a crash is put on record at the next start. Where several nodes share the store it is
+   * resolved once none of them answers from what was before; with a record and no changes, from what was before any
+   * commit that this process has seen.
    */
   commit(changes: readonly Change[], record?: AuditRecord): Promise<void>
   /** The records that were kept by `commit` and not settled yet, oldest first. */
@@ -86,6 +88,24 @@ export type Store = {
   /** Rejects with a Problem `StoreUnavailable` when it cannot be read or written just now. */
   check(): Promise<void>
   close(): Promise<void>
+}
+
+/**
+ * Where several nodes share a store, each answers under a lease: as long as it holds, no change was answered by any node
+ * that this one does not know of. A node that lost its lease is not waited for any more, and answers nothing.
+ */
+export type Lease = {
+  /** The name of this node. */
+  readonly node: string
+  /**
+   * Another number once the lease was lost in between, and something may have been changed unheard; undefined while there
+   * is none. Two readings of clocks, and nothing else: it is asked for every request.
+   */
+  term(): number | undefined
+  /** A sentence on why there is none. */
+  failing(): string | undefined
+  /** How long a change is held up by a node that does not answer, in milliseconds. */
+  readonly boundMs: number
 }
 
 // ------------------------------------------------------------------------------------------------------------- audit
@@ -392,4 +412,6 @@ export type World = {
   readonly logs: () => Promise<readonly ReadableLog[]>
   readonly sealer: Sealer
   readonly usage: Usage
+  /** Only where several nodes share the store. */
+  readonly lease?: Lease
 }

@@ -17,7 +17,8 @@ export type CacheOptions = {
  * Linearizable as the store behind it is. From the moment a commit is sent until it is answered, the records it changes
  * are read from the store and not kept; and what was being read when it was sent is not kept either, since nobody can
  * tell whether that was before the commit or after it. Where others commit as well, and only that they did is told, a
- * record is read again at its next use, and is the same object as before where nothing of it has changed.
+ * record is read again at its next use, and is the same object as before where nothing of it has changed. A read that was
+ * overtaken is made again: who committed may have been answered by now.
  */
 export function cachedStore(
   store: Store & ForeignCommits,
@@ -65,7 +66,8 @@ export function cachedStore(
     reading.set(place, answer)
     try {
       const record = await answer
-      if (reading.get(place) !== answer) return record
+      if (reading.get(place) !== answer)
+        return asOf === undefined ? record : await get(name.collection, name.partition, name.id)
       const before = kept.peek(place)?.record
       const same = isSame(before, record) ? before : record
       kept.set(place, { record: same, asOf })
@@ -87,19 +89,25 @@ export function cachedStore(
     })
   }
 
+  function get<C extends Collection>(
+    collection: C,
+    partition: string,
+    id: string,
+  ): Promise<Collections[C] | undefined> {
+    const name = { collection, partition, id }
+    const place = placeOf(name)
+    const now = look()
+    if (changing.has(place)) return store.get(collection, partition, id)
+    const found = kept.get(place)
+    const isCurrent = found !== undefined && found.asOf === now && now !== undefined
+    const record = isCurrent
+      ? Promise.resolve(found.record)
+      : ((now === undefined ? undefined : reading.get(place)) ?? readAndKeep(place, name, now))
+    return record as Promise<Collections[C] | undefined>
+  }
+
   return {
-    get<C extends Collection>(collection: C, partition: string, id: string) {
-      const name = { collection, partition, id }
-      const place = placeOf(name)
-      const now = look()
-      if (changing.has(place)) return store.get(collection, partition, id)
-      const found = kept.get(place)
-      const isCurrent = found !== undefined && found.asOf === now && now !== undefined
-      const record = isCurrent
-        ? Promise.resolve(found.record)
-        : ((now === undefined ? undefined : reading.get(place)) ?? readAndKeep(place, name, now))
-      return record as Promise<Collections[C] | undefined>
-    },
+    get,
     async list(collection, query) {
       const before = commits
       const page = await store.list(collection, query)

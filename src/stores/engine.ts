@@ -1,6 +1,14 @@
-import type { Store } from '../domain/ports.ts'
+import type { Lease, Store } from '../domain/ports.ts'
 import type { Collection, Collections } from '../domain/records.ts'
 import type { RecordName } from './rows.ts'
+
+/** The lease of this node on a store that several nodes share. */
+export type NodeLease = Lease & {
+  /** Answers nothing from memory before. A Problem `Conflict` where another process runs under the name of this node. */
+  take(): Promise<void>
+  /** Names of the other nodes that hold a lease, or held one when they were last heard of. */
+  others(): Promise<readonly string[]>
+}
 
 /** What every engine can do beside serving: be read and be filled whole, for copies and backups. */
 export type StoreEngine = Store & {
@@ -15,6 +23,8 @@ export type StoreEngine = Store & {
    * where something else is there, and then nothing of the batch is kept.
    */
   load<C extends Collection>(collection: C, records: readonly Collections[C][]): Promise<void>
+  /** Only where several nodes share the store. Given back when it is closed. */
+  readonly lease?: NodeLease
 }
 
 /** A store that others write to as well tells a cache in front of it by one or both of these. */

@@ -15,7 +15,8 @@ export const disableKey = operation({
   audit: ['keyId'],
   async run({ key, commit }) {
     requireOwn(key)
-    if (key.state.is !== 'Disabled') await commit([changed(key, { state: { is: 'Disabled' } })])
+    // Where it is disabled already, whoever did that may still wait for the other nodes: this answer waits as well.
+    await commit(key.state.is === 'Disabled' ? [] : [changed(key, { state: { is: 'Disabled' } })])
     return {}
   },
 })

@@ -26,10 +26,9 @@ export const deleteKeyMaterial = operation({
     if (versionId === undefined) return { keyId: key.keyId, keyVersionId: undefined }
     note({ keyVersionId: versionId })
     const changes = await withoutMaterial(world, key, now, (version) => version.versionId === versionId)
-    if (changes.length > 0) {
-      note({ input: { keyRevision: key.revision + 1 } })
-      await commit(changes)
-    }
+    if (changes.length > 0) note({ input: { keyRevision: key.revision + 1 } })
+    // Where it is gone already, whoever deleted it may still wait for the other nodes: this answer waits as well.
+    await commit(changes)
     return { keyId: key.keyId, keyVersionId: versionId }
   },
 })

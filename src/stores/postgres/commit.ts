@@ -4,7 +4,9 @@ import type { AuditRecord, Change, Random } from '../../domain/ports.ts'
 import type { Collection } from '../../domain/records.ts'
 import { type AnyRecord, collectionOf, type FactsOfAll, nameOf, type RecordName } from '../rows.ts'
 import { sortableText } from '../sortable-text.ts'
+import { announcementOf, textOfNames } from './announcement.ts'
 import { arrayText } from './array.ts'
+import type { Expected } from './lease.ts'
 import { Lost, type Pool, Refused, unavailable, type Value } from './pool.ts'
 import { arrayTypesOf, columnsOf, type Tables, type Values, valuesOf } from './tables.ts'
 
@@ -15,6 +17,9 @@ import { arrayTypesOf, columnsOf, type Tables, type Values, valuesOf } from './t
  * With its changes the statement leaves a mark that nobody else can leave. If the connection is lost before the answer
  * comes, the mark tells: we try to leave it ourselves, as `abandoned`. If the statement is still under way that waits for
  * it; if it was carried out the mark is there already; and if it never was, it never will be, since the mark is taken.
+ *
+ * The mark also tells the other nodes what was changed. It stays until all of them have dropped that from their memory, and
+ * only then is the commit answered (lease.ts).
  */
 export type Committer = {
   commit(changes: readonly Change[], record: AuditRecord | undefined): Promise<void>
@@ -26,8 +31,10 @@ export type Committer = {
   probe(): Promise<void>
   /** A commit of this process of which it was never learnt whether it happened: it must be heard of like another's. */
   isOwn(commitId: string): boolean
-  /** Writes what was settled. */
+  /** Writes what was settled, and removes the marks of what was answered. */
   flush(): Promise<void>
+  /** Marks of commits that were answered: nobody needs them any more. */
+  readonly finished: { take(): readonly string[]; putBack(commitIds: readonly string[]): void }
 }
 
 export type CommitterOptions = {
@@ -38,8 +45,10 @@ export type CommitterOptions = {
   /** Whose unsettled records are whose. */
   readonly node: string
   readonly epoch: number
-  /** Tells the other nodes, in the same transaction; absent where nobody listens. */
-  readonly announcement?: (commitId: string, names: readonly RecordName[] | 'many') => string
+  /** Are the other nodes told by NOTIFY, in the same transaction? */
+  readonly notifies: boolean
+  /** Of the other nodes, which must know of a commit before it is answered. */
+  readonly expect: (commitId: string) => Expected
 }
 
 const divisionByZero = '22012'
@@ -52,25 +61,26 @@ export function committerOn(options: CommitterOptions): Committer {
   const settling = new Set<string>()
   /** Of those, what no commit under way carries. */
   let toSettle: string[] = []
-  /** Marks of commits that were answered: nobody will ask for them. */
   let answered: string[] = []
   /** Of late, in order: a notification comes soon after its commit. */
   const own = new Set<string>()
 
-  async function run(parts: readonly Part[], names: readonly RecordName[] | 'many', kept?: Kept): Promise<void> {
+  /** Without names nothing was changed that anybody keeps in memory. */
+  async function run(parts: readonly Part[], names?: readonly RecordName[] | 'many', kept?: Kept): Promise<void> {
     const settled = toSettle
     toSettle = []
-    const forgotten = answered
+    const finished = answered
     answered = []
-    let done = false
+    let made: { readonly commitId: string; readonly expected: Expected } | undefined
     try {
-      for (let attempt = 1; !done; attempt++) {
+      for (let attempt = 1; made === undefined; attempt++) {
         const commitId = random.uuid()
-        const statement = commitStatement(options, { commitId, parts, forgotten, settled, names, kept })
+        const statement = commitStatement(options, { commitId, parts, finished, settled, names, kept })
+        const expected = options.expect(commitId)
+        let done = false
         try {
           remember(commitId)
           await pool.query(statement.text, statement.values)
-          answered.push(commitId)
           done = true
         } catch (error) {
           if (error instanceof Lost) done = await happened(commitId, error)
@@ -78,14 +88,25 @@ export function committerOn(options: CommitterOptions): Committer {
           else if (error.code === divisionByZero) throw await disagreement()
           else if (!onceMore.has(error.code)) throw error
           if (!done && attempt === mostAttempts) throw error
+        } finally {
+          if (done) made = { commitId, expected }
+          else expected.forget()
         }
         if (!done) await wait(attempt * 5)
       }
       for (const requestId of settled) settling.delete(requestId)
     } catch (error) {
-      answered.push(...forgotten)
+      answered.push(...finished)
       toSettle.push(...settled)
       throw unavailable(error)
+    }
+    try {
+      if (names !== undefined) await made.expected.everywhere()
+      answered.push(made.commitId)
+    } catch (error) {
+      throw unavailable(error)
+    } finally {
+      made.expected.forget()
     }
   }
 
@@ -136,9 +157,17 @@ export function committerOn(options: CommitterOptions): Committer {
     load: async (collection, records) => {
       if (records.length > 0) await run([loadPart(facts, tables, collection, records)], 'many')
     },
-    probe: () => run([], []),
+    probe: () => run([]),
     flush: async () => {
-      if (toSettle.length > 0) await run([], [])
+      if (toSettle.length > 0 || answered.length > 0) await run([])
+    },
+    finished: {
+      take() {
+        const finished = answered
+        answered = []
+        return finished
+      },
+      putBack: (commitIds) => answered.push(...commitIds),
     },
   }
 }
@@ -304,9 +333,9 @@ function namesFrom(nets: readonly Net[], parameter: (value: Value) => string): s
 type Wanted = {
   readonly commitId: string
   readonly parts: readonly Part[]
-  readonly forgotten: readonly string[]
+  readonly finished: readonly string[]
   readonly settled: readonly string[]
-  readonly names: readonly RecordName[] | 'many'
+  readonly names: readonly RecordName[] | 'many' | undefined
   readonly kept: Kept | undefined
 }
 
@@ -317,16 +346,19 @@ function commitStatement(
   options: CommitterOptions,
   wanted: Wanted,
 ): { readonly text: string; readonly values: Value[] } {
-  const { tables, node, epoch, announcement } = options
+  const { tables, node, epoch, notifies } = options
+  const names = wanted.names === undefined ? '' : textOfNames(wanted.names)
   const values: Value[] = []
   const parameter = (value: Value): string => `$${values.push(value)}`
   const steps = [
     `fence AS (SELECT 1 FROM ${tables.installation} WHERE only_row = 1 AND epoch = ${parameter(epoch)}::bigint)`,
-    `mark AS (INSERT INTO ${tables.commits} (id, outcome) VALUES (${parameter(wanted.commitId)}, 'made'))`,
+    `mark AS (
+      INSERT INTO ${tables.commits} (id, outcome, names)
+      VALUES (${parameter(wanted.commitId)}, 'made', ${parameter(names)}))`,
   ]
-  if (wanted.forgotten.length > 0)
-    steps.push(`forgotten AS (
-      DELETE FROM ${tables.commits} WHERE id = ANY (${parameter(arrayText(wanted.forgotten))}::text[]))`)
+  if (wanted.finished.length > 0)
+    steps.push(`finished AS (
+      DELETE FROM ${tables.commits} WHERE id = ANY (${parameter(arrayText(wanted.finished))}::text[]))`)
   if (wanted.settled.length > 0)
     steps.push(`settled AS (
       DELETE FROM ${tables.unsettled}
@@ -344,9 +376,9 @@ function commitStatement(
     return ` AND ${counts.join(' + ')} = ${parameter(part.expected)}::bigint`
   })
   const announced =
-    announcement === undefined || wanted.names.length === 0
-      ? ''
-      : `, pg_notify(${parameter(tables.channel.slice(1, -1))}, ${parameter(announcement(wanted.commitId, wanted.names))})`
+    notifies && names !== ''
+      ? `, pg_notify(${parameter(tables.channel.slice(1, -1))}, ${parameter(announcementOf(wanted.commitId, names))})`
+      : ''
   const text = `WITH ${steps.join(',\n')}
     SELECT 1 / (CASE WHEN EXISTS (SELECT 1 FROM fence)${agreements.join('')} THEN 1 ELSE 0 END)${announced}`
   return { text, values }

@@ -22,6 +22,13 @@ const migrations: readonly ((tables: Tables) => readonly string[])[] = [
       node text NOT NULL, request_id text NOT NULL, record text NOT NULL)`,
     `CREATE INDEX unsettled_request ON ${tables.unsettled} (node, request_id)`,
   ],
+  (tables) => [
+    // See lease.ts: what did others change? who answers from memory?
+    `ALTER TABLE ${tables.commits} ADD COLUMN names text NOT NULL DEFAULT ''`,
+    `CREATE TABLE ${tables.leases} (
+      node text PRIMARY KEY, instance text NOT NULL, lease_ms bigint NOT NULL, renewals bigint NOT NULL,
+      acknowledged text NOT NULL)`,
+  ],
 ]
 
 /** What one of several nodes that start at once may meet while another creates the same: it looks again. */

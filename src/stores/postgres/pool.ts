@@ -144,9 +144,9 @@ export function unavailable(error: unknown): unknown {
   return error
 }
 
-async function inTime<T>(waitMs: number, answer: PromiseLike<T>): Promise<T> {
+/** A little later than the limit that the server was given, which tells more. */
+export async function inTime<T>(waitMs: number, answer: PromiseLike<T>): Promise<T> {
   const timeout = Promise.withResolvers<never>()
-  // A little later than the server's own limit, which tells more.
   const timer = setTimeout(() => timeout.reject(new Lost('No answer in time.')), waitMs * 1.2)
   try {
     return await Promise.race([answer, timeout.promise])

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import postgres from 'postgres'
 import { certificateAuthority } from '../../../test/certificates.ts'
 import { conflict, put, remove, storeContract } from '../../../test/contracts/store.ts'
-import { alias, auditRecord, dyingKey, key, partition, setting } from '../../../test/contracts/store-records.ts'
+import { alias, auditRecord, dyingKey, key, partition } from '../../../test/contracts/store-records.ts'
 import { type FaultyLink, faultyLink } from '../../../test/faulty-link.ts'
 import { type PostgresServer, postgresServer } from '../../../test/postgres-server.ts'
 import type { Store } from '../../domain/ports.ts'
@@ -13,11 +13,12 @@ import { cachedStore } from '../cached.ts'
 import { copyStore } from '../copy.ts'
 import { memoryStore } from '../memory/store.ts'
 import { type FactsOfAll, factsOfAll } from '../rows.ts'
+import { namesOfText, textOfNames } from './announcement.ts'
 import { arrayText } from './array.ts'
-import { announcementOf } from './invalidation.ts'
-import { openPostgresStore, type PostgresOptions } from './store.ts'
+import { openPostgresStore, type PostgresOptions, type PostgresStore } from './store.ts'
 
 const clock = { wall: () => Date.now() }
+const monotonic = () => performance.now()
 const random = { uuid: () => randomUUID() as string }
 
 /** Each test has tables of its own in the one server. */
@@ -41,7 +42,7 @@ describe('PostgreSQL', async () => {
 
   function options(schema: string, more: Partial<PostgresOptions> = {}): PostgresOptions {
     if (server === undefined) throw new Error(missing)
-    return { url: server.url, tls: 'off', clock, random, schema, connections: 4, ...more }
+    return { url: server.url, tls: 'off', clock, monotonic, random, schema, connections: 4, ...more }
   }
 
   function fact(title: string, prove: (server: PostgresServer, schema: string) => Promise<void>): void {
@@ -51,20 +52,27 @@ describe('PostgreSQL', async () => {
     })
   }
 
+  /** A node that answers from memory. */
+  async function node(schema: string, more: Partial<PostgresOptions> = {}): Promise<PostgresStore> {
+    const store = await openPostgresStore(options(schema, more))
+    await store.lease.take()
+    return store
+  }
+
   contract('The store in PostgreSQL', (store) => store, false)
   contract('A cache in front of the store in PostgreSQL', (store) => cachedStore(store, { maximumRecords: 100 }), true)
 
-  function contract(name: string, dress: (store: Store) => Store, sameObject: boolean): void {
+  function contract(name: string, dress: (store: PostgresStore) => Store, sameObject: boolean): void {
     storeContract(name, async () => {
       if (server === undefined) return missing ?? ''
       const schema = newSchema()
-      let store = dress(await openPostgresStore(options(schema)))
+      let store = dress(await node(schema))
       return {
         store,
         sameObject,
         reopen: async () => {
           await store.close()
-          store = dress(await openPostgresStore(options(schema)))
+          store = dress(await node(schema))
           return store
         },
         end: () => store.close(),
@@ -82,62 +90,6 @@ describe('PostgreSQL', async () => {
       assert.ok(await second?.get('alias', partition, 'a'))
     } finally {
       await Promise.all(nodes.map((node) => node.close()))
-    }
-  })
-
-  fact('what one node commits ends what another keeps in memory', async (_, schema) => {
-    const first = cachedStore(await openPostgresStore(options(schema)), { maximumRecords: 10 })
-    const engine = await openPostgresStore(options(schema))
-    const second = cachedStore(engine, { maximumRecords: 10 })
-    const heard: string[] = []
-    engine.watch?.((names) => heard.push(...names.map(({ id }) => id)))
-    try {
-      await first.commit([put('setting', setting('a', '1')), put('setting', setting('b', '1'))])
-      await until(() => heard.includes('b'))
-      const kept = await second.get('setting', '*', 'a')
-      const other = await second.get('setting', '*', 'b')
-      assert.equal(await second.get('setting', '*', 'a'), kept)
-      await first.commit([put('setting', setting('a', '2', 2))])
-      await until(async () => (await second.get('setting', '*', 'a'))?.revision === 2)
-      assert.equal(await second.get('setting', '*', 'b'), other, 'what did not change is still kept')
-      // More names than can be told: everything is read anew.
-      await first.commit(Array.from({ length: 1000 }, (_, at) => put('alias', alias(`alias/${at}`))))
-      await first.commit([
-        put('setting', setting('b', '2', 2)),
-        ...Array.from({ length: 1000 }, (_, at) => put('alias', alias(`alias/${at}`, { revision: 2 }))),
-      ])
-      await until(async () => (await second.get('setting', '*', 'b'))?.revision === 2)
-    } finally {
-      await Promise.all([first.close(), second.close()])
-    }
-  })
-
-  fact('a node that hears nothing answers nothing from memory once its lease is over', async (server, schema) => {
-    let now = 1_000_000
-    const still = { wall: () => now }
-    const link = await faultyLink(server.port)
-    const writer = await openPostgresStore(options(schema))
-    const deaf = await openPostgresStore(
-      options(schema, { url: link.url, clock: still, leaseMs: 2_000, answerWithinMs: 500 }),
-    )
-    try {
-      const cache = cachedStore(deaf, { maximumRecords: 10 })
-      await writer.commit([put('setting', setting('s', '1'))])
-      await until(() => deaf.generation?.() !== undefined)
-      assert.equal((await cache.get('setting', '*', 's'))?.value, '1')
-      link.muteOpen()
-      await writer.commit([put('setting', setting('s', '2', 2))])
-      now += 2_000
-      assert.equal((await cache.get('setting', '*', 's'))?.value, '1', 'within the lease')
-      now += 1
-      assert.equal(deaf.generation?.(), undefined)
-      assert.equal((await cache.get('setting', '*', 's'))?.value, '2')
-      await until(() => deaf.generation?.() !== undefined)
-      now -= 1
-      assert.equal(deaf.generation?.(), undefined, 'a clock that was set back tells nothing')
-    } finally {
-      await Promise.all([writer.close(), deaf.close()])
-      await link.close()
     }
   })
 
@@ -293,16 +245,6 @@ describe('PostgreSQL', async () => {
     }
   })
 
-  fact('without LISTEN nothing is answered from memory', async (_, schema) => {
-    const first = cachedStore(await openPostgresStore(options(schema, { leaseMs: 'none' })), { maximumRecords: 10 })
-    const second = await openPostgresStore(options(schema, { leaseMs: 'none' }))
-    await second.commit([put('setting', setting('s', '1'))])
-    assert.equal((await first.get('setting', '*', 's'))?.value, '1')
-    await second.commit([put('setting', setting('s', '2', 2))])
-    assert.equal((await first.get('setting', '*', 's'))?.value, '2')
-    await Promise.all([first.close(), second.close()])
-  })
-
   fact('everything can be copied into it and out of it', async (_, schema) => {
     const source = memoryStore()
     await source.commit([
@@ -349,7 +291,7 @@ describe('PostgreSQL', async () => {
     const misnamed = await postgresServer(context, [], await authority.issue('localhost'))
     try {
       const opened = (server: PostgresServer | undefined, ca?: string) =>
-        openPostgresStore({ url: server?.url ?? '', clock, random, tls: { ...(ca && { ca }) } })
+        openPostgresStore({ url: server?.url ?? '', clock, monotonic, random, tls: { ...(ca && { ca }) } })
       const store = await opened(secure, authority.certificate)
       await store.commit([put('alias', alias('a'))])
       await store.close()
@@ -387,18 +329,10 @@ test('an array is written as PostgreSQL reads it', () => {
   assert.equal(arrayText(['a', 'NULL', null, 'a"b\\c,{}', '', 7]), '{"a","NULL",NULL,"a\\"b\\\\c,{}","","7"}')
 })
 
-test('an announcement that is too long names nothing', () => {
+test('names that are too many to be told say that anything may have changed', () => {
   const name = { collection: 'alias', partition, id: 'a'.repeat(100) } as const
-  assert.equal(JSON.parse(announcementOf('c', [name])).names.length, 1)
-  assert.equal(
-    JSON.parse(
-      announcementOf(
-        'c',
-        Array.from({ length: 100 }, () => name),
-      ),
-    ).names,
-    undefined,
-  )
+  assert.deepEqual(namesOfText(textOfNames([name])), [name])
+  assert.equal(namesOfText(textOfNames(Array.from({ length: 100 }, () => name))), 'many')
 })
 
 /** Waits for what comes soon; says so where it never does. */

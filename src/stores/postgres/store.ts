@@ -4,7 +4,7 @@ import type { ForeignCommits, StoreEngine } from '../engine.ts'
 import { type FactsOfAll, factsOfAll } from '../rows.ts'
 import { type Batch, writeBackup } from '../sqlite/backup.ts'
 import { committerOn } from './commit.ts'
-import { announcementOf, type Invalidation, listen } from './invalidation.ts'
+import { type Leases, openLeases } from './lease.ts'
 import { migrate } from './migrate.ts'
 import { connect, explained, openPool, type PoolOptions, unavailable } from './pool.ts'
 import { type Reader, readerOn } from './reader.ts'
@@ -12,18 +12,20 @@ import { collectionsOf, tablesIn } from './tables.ts'
 
 export type PostgresOptions = PoolOptions & {
   readonly clock: Pick<Clock, 'wall'>
+  readonly monotonic: () => number
   readonly random: Pick<Random, 'uuid'>
   /** The schema that holds the tables, `keyward` without it. Made where it is missing. */
   readonly schema?: string
   /** This node among those that share the database: its unsettled audit records are its own. The same at every start. */
   readonly node?: string
-  /**
-   * At most so old is what a cache in front of this store answers after another node's commit, in milliseconds; 2,000
-   * without it. `none` for engines without LISTEN: then nothing is answered from memory.
-   */
-  readonly leaseMs?: number | 'none'
+  /** How long a node that does not answer holds up the changes of the others, in milliseconds; 2,000 without it. */
+  readonly leaseMs?: number
+  /** False for engines without LISTEN: nodes then hear of a commit when they renew their lease. */
+  readonly listens?: boolean
   readonly facts?: FactsOfAll
 }
+
+export type PostgresStore = StoreEngine & Required<ForeignCommits> & Required<Pick<StoreEngine, 'lease'>>
 
 /**
  * Everything in a PostgreSQL database that several nodes share. Reads and commits are one round trip each; both go on
@@ -33,10 +35,10 @@ export type PostgresOptions = PoolOptions & {
  * gone for the service, not from the disks. Records come out frozen but are read anew each time: cached.ts in front of
  * this makes them the same object.
  */
-export async function openPostgresStore(options: PostgresOptions): Promise<StoreEngine & ForeignCommits> {
+export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
   const facts = options.facts ?? factsOfAll
   const node = options.node ?? 'keyward'
-  const leaseMs = options.leaseMs ?? 2_000
+  const listens = options.listens ?? true
   const tables = tablesIn(options.schema ?? 'keyward')
   const epoch = await migrate(options, tables, facts).catch((error: unknown) => {
     throw unavailable(error)
@@ -50,9 +52,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     random: options.random,
     node,
     epoch,
-    ...(leaseMs !== 'none' && { announcement: announcementOf }),
+    notifies: listens,
+    expect: (commitId) => leases.expect(commitId),
   })
-  let invalidation: Invalidation | undefined
+  let leases: Leases
   let closing: Promise<void> | undefined
 
   function requireOpen(): void {
@@ -70,11 +73,17 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
 
   try {
     await forgetOldMarks()
-    if (leaseMs !== 'none')
-      invalidation = await listen({ ...options, leaseMs }, tables, {
-        instance: options.random.uuid(),
-        isOwn: committer.isOwn,
-      })
+    leases = await openLeases({
+      ...options,
+      pool,
+      tables,
+      node,
+      instance: options.random.uuid(),
+      leaseMs: options.leaseMs ?? defaultLeaseMs,
+      listens,
+      isOwn: committer.isOwn,
+      finished: committer.finished,
+    })
   } catch (error) {
     await pool.close()
     throw unavailable(error)
@@ -129,16 +138,18 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       closing ??= (async () => {
         // What is not written now is settled again at the next start.
         await committer.flush().catch(() => {})
-        await invalidation?.close()
+        await leases.close()
         await pool.close()
       })()
       return closing
     },
-    generation: () => invalidation?.generation(),
-    watch: (changed) => invalidation?.watch(changed),
+    generation: leases.generation,
+    watch: leases.watch,
+    lease: leases,
   }
 }
 
+export const defaultLeaseMs = 2_000
 const scanSize = 1_000
 
 async function* everything(reader: Reader, facts: FactsOfAll): AsyncIterable<Batch> {

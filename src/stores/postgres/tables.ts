@@ -11,6 +11,7 @@ export type Tables = {
   readonly collections: string
   readonly commits: string
   readonly unsettled: string
+  readonly leases: string
   /** Where commits are told to the other nodes (LISTEN). */
   readonly channel: string
 }
@@ -24,6 +25,7 @@ export function tablesIn(schema: string): Tables {
     collections: inSchema('collection'),
     commits: inSchema('commit'),
     unsettled: inSchema('unsettled'),
+    leases: inSchema('lease'),
     channel: quoted(`keyward_${schema}`),
   }
 }
