@@ -152,7 +152,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   await software.selfTest()
   const devices = new Map<ProtectionLevel, Device>([['SOFTWARE', software]])
   if (parts.environment !== undefined && config.hsmVendor !== undefined) {
-    const hsm = await openHsm(config, store, random, parts.environment)
+    const hsm = await openHsm(config, store, { random, environment: parts.environment, warn: parts.warn })
     if (hsm !== undefined) {
       closing.push(() => hsm.close())
       devices.set('HSM', hsm)
@@ -295,7 +295,10 @@ function hsmConnection(config: Config, environment: Environment): HsmConnection 
   const pinText = environment[hsmPinVariable]
   if ((hsmPinFile === undefined) === (pinText === undefined))
     throw problem('InvalidRequest', {
-      message: `${pinText === undefined ? 'Neither' : 'Both'} hsm_pin_file and ${hsmPinVariable} are set.`,
+      message:
+        pinText === undefined
+          ? `Neither hsm_pin_file nor ${hsmPinVariable} is set.`
+          : `Both hsm_pin_file and ${hsmPinVariable} are set.`,
       mend: 'Name a file with the PIN of the token, and nothing else.',
     })
   return {
@@ -313,8 +316,7 @@ function hsmConnection(config: Config, environment: Environment): HsmConnection 
 async function openHsm(
   config: Config,
   store: Store,
-  random: Random,
-  environment: Environment,
+  { random, environment, warn }: { readonly random: Random; readonly environment: Environment; readonly warn: Warn },
 ): Promise<Device | undefined> {
   const stored = await store.get('setting', installation, settingNames.hsmRootKey)
   if (stored === undefined && config.rootUnlockHsm !== undefined) return undefined
@@ -325,7 +327,8 @@ async function openHsm(
     })
   const reference = JSON.parse(stored.value) as HsmRootKeyReference
   try {
-    return await openPkcs11Device({ ...hsmConnection(config, environment), ...reference, random })
+    const log: HsmConnection['log'] = (event, facts) => warn(facts, event)
+    return await openPkcs11Device({ ...hsmConnection(config, environment), ...reference, random, log })
   } catch (error) {
     if (error instanceof Problem) throw error
     throw problem('DeviceUnavailable', {

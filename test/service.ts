@@ -8,7 +8,7 @@ import { systemRandom, type WorldClock } from '../src/machine.ts'
 import { newAccount } from '../src/operations/access/accounts.ts'
 import { type RunningService, startService } from '../src/serve.ts'
 import { createLog } from '../src/telemetry/log.ts'
-import { type OpenWorld, openMemoryWorld, openWorld } from '../src/world.ts'
+import { type OpenWorld, openMemoryWorld, openWorld, type Warn } from '../src/world.ts'
 
 export const testAccount = '111122223333'
 
@@ -66,6 +66,8 @@ export type TestServiceOptions = {
   readonly config?: Partial<Config>
   /** Of the process: what the module of an HSM reads from it. */
   readonly environment?: Environment
+  /** What the operator should hear of. */
+  readonly warn?: Warn
   /** `localhost` for what a browser is to reach. */
   readonly host?: '127.0.0.1' | 'localhost'
   readonly devMode?: true
@@ -86,7 +88,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   const world =
     on === 'memory'
       ? await openMemoryWorld(config, { clock, random: systemRandom() })
-      : await openWorld(config, { clock, environment: options.environment ?? {} })
+      : await openWorld(config, {
+          clock,
+          environment: options.environment ?? {},
+          ...(options.warn === undefined ? {} : { warn: options.warn }),
+        })
   let credentials = { token: options.token ?? '', accessKeyId: '', secretAccessKey: '' }
   if ((await world.store.get('account', '*', testAccount)) === undefined) {
     const made = newAccount(world, testAccount, 'test', clock.now())

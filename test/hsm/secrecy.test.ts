@@ -11,7 +11,7 @@ import { missing, newVersion, openToken, softToken } from './tokens.ts'
 const skip = missing('softhsm2') ?? (process.platform === 'linux' ? false : 'only Linux shows the memory of a process')
 
 test('R33: key material is nowhere in the memory of the service, nor in any file', { skip }, async (t) => {
-  const { connection, directory } = await softToken(t, 'softhsm2')
+  const { connection, directory, pin } = await softToken(t, 'softhsm2')
   const service = fork(join(import.meta.dirname, 'service.ts'), [JSON.stringify(connection)], {
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -32,9 +32,10 @@ test('R33: key material is nowhere in the memory of the service, nor in any file
   const opened = Buffer.concat([decipher.update(body.subarray(12, -16)), decipher.final()])
   assert.equal(opened.toString(), 'plaintext', 'the token computes with this very material')
 
-  const inService = occurrences(service.pid as number, [material, keep])
+  const inService = occurrences(service.pid as number, [material, keep, Buffer.from(pin)])
   assert.ok((inService[1] as number) > 0, 'the search finds what is there')
   assert.equal(inService[0], 0)
+  assert.equal(inService[2], 0, 'the PIN')
   // SoftHSM computes with OpenSSL in its own process, and that is the agent; a device of hardware would show nothing here.
   const [ofMaterial, ofCanary] = occurrences(started.agent, [material, Buffer.from('the token is well')])
   assert.ok((ofCanary as number) > 0)

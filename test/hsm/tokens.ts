@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Pkcs11Device } from '../../src/devices/pkcs11/device.ts'
@@ -94,6 +94,15 @@ export async function softToken(context: Disposals, vendor: SoftVendor): Promise
   run('softhsm2-util', ['--init-token', '--free', '--label', 'test', '--so-pin', pin, '--pin', pin], environment)
   const connection: HsmConnection = { vendor, pin: { file: pinFile }, environment, tokenLabel: 'test' }
   return { directory, objects, pin, pinFile, connection }
+}
+
+/** A soft token is cloned by copying its files, while nothing is written; a real one within its maker's cloning domain. */
+export async function cloneOf(context: Disposals, token: SoftToken): Promise<SoftToken> {
+  const clone = await softToken(context, token.connection.vendor as SoftVendor)
+  await rm(clone.objects, { recursive: true })
+  await cp(token.objects, clone.objects, { recursive: true })
+  await copyFile(token.pinFile, clone.pinFile)
+  return { ...clone, pin: token.pin }
 }
 
 function run(program: string, args: readonly string[], environment: Record<string, string> = {}): void {

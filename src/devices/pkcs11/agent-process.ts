@@ -109,7 +109,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
     await options.start((verb, ...fields) => send(verb, fields), generation)
     if (agent !== launched) throw unavailable('the HSM agent ended while it started')
     state = { is: 'running' }
-    options.log('HSM agent started', { processId: launched.process.pid, generation })
+    if (generation > 1) options.log('HSM agent serves again', { processId: launched.process.pid, generation })
   }
 
   function launch(): Agent {
