@@ -113,10 +113,13 @@ function Crumbs({ pathname }: { readonly pathname: string }) {
   const text = useText()
   const follow = useFollow()
   const parts = pathname.split('/').filter((part) => part !== '')
-  const items = parts.map((part, index) => ({
-    text: (text.app.crumbs as Readonly<Record<string, string>>)[part] ?? decodeURIComponent(part),
-    href: `${base}/${parts.slice(0, index + 1).join('/')}`,
-  }))
+  const items = parts.flatMap((part, index) => {
+    const path = `/${parts.slice(0, index + 1).join('/')}`
+    const screen = screens.find((one) => one.path === path) ?? screens.find((one) => matches(one.path, path))
+    if (screen === undefined) return []
+    const words = (text.app.crumbs as Readonly<Record<string, string>>)[part]
+    return [{ text: screen.inSideNavigation?.label(text) ?? words ?? decodeURIComponent(part), href: base + path }]
+  })
   return (
     <BreadcrumbGroup
       items={[{ text: text.app.product, href: base + firstScreen }, ...items]}
@@ -124,6 +127,12 @@ function Crumbs({ pathname }: { readonly pathname: string }) {
       ariaLabel={text.app.breadcrumbs}
     />
   )
+}
+
+/** `/keys/$keyId` takes any key. */
+function matches(pattern: string, path: string): boolean {
+  const [wanted, given] = [pattern.split('/'), path.split('/')]
+  return wanted.length === given.length && wanted.every((part, at) => part.startsWith('$') || part === given[at])
 }
 
 function Top({ session }: { readonly session: Session | undefined }) {

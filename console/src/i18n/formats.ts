@@ -5,6 +5,10 @@ export type Formats = {
   date(instant: string): string
   /** Local time, to the minute. */
   time(instant: string): string
+  /** Local time, to the second: for what comes thick and fast. */
+  second(instant: string): string
+  /** Of a month such as `2026-11`. */
+  month(month: string): string
   /** Local time to the second, with its zone, and the same in UTC: for what must not be misread. */
   exactly(instant: string): string
   /** `3 days ago`, `in 2 hours`. */
@@ -25,6 +29,8 @@ export function formatsFor(language: string): Formats {
   const number = new Intl.NumberFormat(language)
   const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium' })
   const time = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' })
+  const second = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' })
+  const monthName = new Intl.DateTimeFormat(language, { year: 'numeric', month: 'long', timeZone: 'UTC' })
   const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'long' })
   const utc = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' })
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' })
@@ -36,6 +42,8 @@ export function formatsFor(language: string): Formats {
       new Intl.NumberFormat(language, { style: 'unit', unit: 'byte', unitDisplay: 'long' }).format(count),
     date: (instant) => date.format(new Date(instant)),
     time: (instant) => time.format(new Date(instant)),
+    second: (instant) => second.format(new Date(instant)),
+    month: (month) => monthName.format(new Date(`${month}-01T00:00:00Z`)),
     exactly(instant) {
       const at = new Date(instant)
       return at.getTimezoneOffset() === 0 ? exact.format(at) : `${exact.format(at)} (${utc.format(at)} UTC)`

@@ -1,5 +1,12 @@
+import { access } from '../screens/access/messages.zh.ts'
+import { aliases } from '../screens/aliases/messages.zh.ts'
+import { approvals } from '../screens/approvals/messages.zh.ts'
+import { audit } from '../screens/audit/messages.zh.ts'
+import { events } from '../screens/events/messages.zh.ts'
+import { fees } from '../screens/fees/messages.zh.ts'
 import { keys } from '../screens/keys/messages.zh.ts'
+import { overview } from '../screens/overview/messages.zh.ts'
 import { app } from '../screens/shell/messages.zh.ts'
 import type { en } from './en.ts'
 
-export const zh: typeof en = { app, keys }
+export const zh: typeof en = { app, keys, overview, aliases, audit, access, approvals, events, fees }
