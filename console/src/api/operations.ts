@@ -70,6 +70,7 @@ import type { getOverview as GetOverview } from '../../../src/operations/usage/g
 import type { getUsageReport as GetUsageReport } from '../../../src/operations/usage/get-usage-report.ts'
 import type { listEvents as ListEvents } from '../../../src/operations/usage/list-events.ts'
 import type { createKeyVersion as CreateKeyVersion } from '../../../src/operations/versions/create-key-version.ts'
+import type { describeKeyVersion as DescribeKeyVersion } from '../../../src/operations/versions/describe-key-version.ts'
 import type { listKeyRotations as ListKeyRotations } from '../../../src/operations/versions/list-key-rotations.ts'
 import type { listKeyVersions as ListKeyVersions } from '../../../src/operations/versions/list-key-versions.ts'
 import type { rotateKey as RotateKey } from '../../../src/operations/versions/rotate-key.ts'
@@ -112,6 +113,11 @@ export const listKeyVersions = endpoint<typeof ListKeyVersions>(
   'ListKeyVersions',
   'GET /v1/keys/{keyId}/versions',
   'key versions',
+)
+export const describeKeyVersion = endpoint<typeof DescribeKeyVersion>(
+  'DescribeKeyVersion',
+  'GET /v1/keys/{keyId}/versions/{keyVersionId}',
+  'key version',
 )
 export const createKeyVersion = endpoint<typeof CreateKeyVersion>(
   'CreateKeyVersion',

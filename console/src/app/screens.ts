@@ -40,6 +40,11 @@ export const screens: readonly Screen[] = [
     inSideNavigation: { section: 'top', label: (text) => text.aliases.title },
   },
   {
+    path: '/workbench',
+    load: () => import('../screens/workbench/workbench.tsx').then((file) => file.Workbench),
+    inSideNavigation: { section: 'use', label: (text) => text.workbench.title },
+  },
+  {
     path: '/audit/records',
     load: () => import('../screens/audit/audit-list.tsx').then((file) => file.AuditList),
     inSideNavigation: { section: 'watch', label: (text) => text.audit.title },

@@ -9,5 +9,6 @@ import { fees } from '../screens/fees/messages.en.ts'
 import { keys } from '../screens/keys/messages.en.ts'
 import { overview } from '../screens/overview/messages.en.ts'
 import { app } from '../screens/shell/messages.en.ts'
+import { workbench } from '../screens/workbench/messages.en.ts'
 
-export const en = { app, keys, overview, aliases, audit, access, approvals, events, fees }
+export const en = { app, keys, overview, aliases, audit, access, approvals, events, fees, workbench }

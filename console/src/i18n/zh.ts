@@ -7,6 +7,7 @@ import { fees } from '../screens/fees/messages.zh.ts'
 import { keys } from '../screens/keys/messages.zh.ts'
 import { overview } from '../screens/overview/messages.zh.ts'
 import { app } from '../screens/shell/messages.zh.ts'
+import { workbench } from '../screens/workbench/messages.zh.ts'
 import type { en } from './en.ts'
 
-export const zh: typeof en = { app, keys, overview, aliases, audit, access, approvals, events, fees }
+export const zh: typeof en = { app, keys, overview, aliases, audit, access, approvals, events, fees, workbench }

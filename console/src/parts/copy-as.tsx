@@ -12,11 +12,13 @@ type Call = {
   readonly input: Readonly<Record<string, unknown>>
   /** What `aws` takes instead, where it can: the words after `aws kms`. */
   readonly aws?: string | undefined
+  /** Where the command line has words of its own for it: those after `keyward`. */
+  readonly own?: string | undefined
 }
 
 /** The compiler checks the input against the operation. */
-export function asCall<Op extends AnyWire>(of: Endpoint<Op>, input: InputOf<Op>, aws?: string): Call {
-  return { of, input: input as Record<string, unknown>, aws }
+export function asCall<Op extends AnyWire>(of: Endpoint<Op>, input: InputOf<Op>, aws?: string, own?: string): Call {
+  return { of, input: input as Record<string, unknown>, aws, own }
 }
 
 type Way = 'cli' | 'curl' | 'aws'
@@ -77,8 +79,9 @@ export function CodeBlock({ children, label }: { readonly children: string; read
   )
 }
 
-/** As the command line reads it: members of the path are words, the others options. */
-export function cli({ of, input }: Call): string {
+/** As the command line reads it: members of the path are words, the others options. `@FILE` is what is in the file. */
+export function cli({ of, input, own }: Call): string {
+  if (own !== undefined) return `keyward ${own}`
   const inPath = [...of.rest.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string)
   const words = ['keyward', of.cli, ...inPath.map((name) => quoted(String(input[name])))]
   for (const [name, value] of Object.entries(input)) {
@@ -97,7 +100,8 @@ export function curl({ of, input }: Call): string {
   const { method, path, body } = httpCall(of, input, '')
   const head = `curl -X ${method} "$KEYWARD_ADDR${path}" -H "Authorization: Bearer $KEYWARD_TOKEN"`
   if (body === undefined) return head
-  return `${head} \\\n  -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`
+  const json = quoted(JSON.stringify(body)).replaceAll(/"@([\w.-]+)"/g, `"'"$(base64 -w0 $1)"'"`)
+  return `${head} \\\n  -H 'Content-Type: application/json' -d ${json}`
 }
 
 /** One word of a shell, whatever is in it. */
