@@ -39,7 +39,7 @@ export async function run(): Promise<void> {
   const service: Service = {
     world,
     permissions: openPermissions(world),
-    settings: { operatorAccount: account, version: 'bench', listOperations: () => operations },
+    settings: { operatorAccount: account, version: 'bench', listOperations: () => operations, listSettings: () => [] },
     reportBug: (error) => console.error(error),
   }
   const authenticator = openAuthenticator(world)

@@ -46,7 +46,12 @@ export async function run(): Promise<void> {
     const service: Service = {
       world,
       permissions: openPermissions(world),
-      settings: { operatorAccount: scope.account, version: 'bench', listOperations: () => operations },
+      settings: {
+        operatorAccount: scope.account,
+        version: 'bench',
+        listOperations: () => operations,
+        listSettings: () => [],
+      },
       reportBug: (error) => console.error(error),
     }
     const authenticator = openAuthenticator(world)

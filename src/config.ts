@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { problem } from './domain/errors.ts'
 import { accountPattern, regionPattern } from './domain/scope.ts'
+import type { ShownSetting } from './operations/operation.ts'
 
 type Setting<T> = {
   /** In the file; in the environment `KEYWARD_` and the same in capitals. */
@@ -324,6 +325,21 @@ export function loadConfig(environment: Environment, overrides: Partial<Config> 
     }
   }
   return result as Config
+}
+
+/** All settings, with what holds here. */
+export function shownSettings(config: Config): readonly ShownSetting[] {
+  return Object.entries(settings).map(([member, { name, summary }]) => ({
+    name,
+    environment: variableOf(name),
+    value: withoutPassword(String(config[member as keyof Config] ?? '')),
+    summary,
+  }))
+}
+
+/** Of an address such as that of PostgreSQL. */
+function withoutPassword(value: string): string {
+  return value.replace(/^([a-z]+:\/\/[^/?#]*?:)[^/?#]*@/, '$1***@').replace(/([?&]password=)[^&]*/gi, '$1***')
 }
 
 function fileSettings(environment: Environment): {

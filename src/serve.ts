@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { doChores, rounds } from './chores.ts'
-import type { Config } from './config.ts'
+import { type Config, shownSettings } from './config.ts'
 import { problem } from './domain/errors.ts'
 import type { Service } from './invoke.ts'
 import { monotonic } from './machine.ts'
@@ -57,7 +57,12 @@ export async function startService(options: {
   const service: Service = {
     world,
     permissions: openPermissions(world),
-    settings: { operatorAccount: options.operatorAccount, version, listOperations: () => operations },
+    settings: {
+      operatorAccount: options.operatorAccount,
+      version,
+      listOperations: () => operations,
+      listSettings: () => shownSettings(config),
+    },
     reportBug,
   }
   const authenticator = openAuthenticator(world)

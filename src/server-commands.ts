@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import { addAuditCommands } from './audit-commands.ts'
 import { CliError, exitCodes, usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
-import { type Config, type Environment, loadConfig, settings } from './config.ts'
+import { type Environment, loadConfig, shownSettings } from './config.ts'
 import { Problem } from './domain/errors.ts'
 import type { FirstCredentials } from './operations/access/accounts.ts'
 
@@ -90,15 +90,7 @@ export function addServerCommands(program: Command, { environment, terminal }: N
     .description('List all settings of the service, with what holds here.')
     .action(() =>
       asCliErrors(async () => {
-        const config = loadConfig(environment)
-        terminal.data({
-          settings: Object.entries(settings).map(([member, { name, summary }]) => ({
-            name,
-            environment: `KEYWARD_${name.toUpperCase()}`,
-            value: String(config[member as keyof Config] ?? ''),
-            summary,
-          })),
-        })
+        terminal.data({ settings: shownSettings(loadConfig(environment)) })
       }),
     )
 }

@@ -7,6 +7,7 @@ import { getCallerIdentity } from './access/get-caller-identity.ts'
 import { getOwnRights } from './access/get-own-rights.ts'
 import { createGrant, listGrants, listRetirableGrants, retireGrant, revokeGrant } from './access/grants.ts'
 import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './access/key-policy.ts'
+import { listSettings } from './access/list-settings.ts'
 import { createSetupCode, deletePasskey, listPasskeys } from './access/passkeys.ts'
 import { deletePolicy, getPolicy, listPolicies, putPolicy } from './access/policies.ts'
 import { createPrincipal, deletePrincipal, listPrincipals, updatePrincipal } from './access/principals.ts'
@@ -148,6 +149,7 @@ export const operations: readonly AnyOperation[] = [
   deletePolicy,
   createAccount,
   listAccounts,
+  listSettings,
   explainAccess,
   explainPolicy,
   getOwnRights,

@@ -149,6 +149,15 @@ export type ServiceSettings = {
   readonly operatorAccount: string
   readonly version: string
   readonly listOperations: () => readonly AnyOperation[]
+  readonly listSettings: () => readonly ShownSetting[]
+}
+
+/** As people see it; a password is not in it. */
+export type ShownSetting = {
+  readonly name: string
+  readonly environment: string
+  readonly value: string
+  readonly summary: string
 }
 
 type Run<Input, Output, Need, OtherNeed> = (

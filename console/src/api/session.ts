@@ -11,6 +11,9 @@ export type Session = {
   readonly defaultRegion: string
   readonly regions: readonly string[]
   readonly version: string
+  /** Nobody can sign in yet. */
+  readonly setupNeeded?: boolean
+  readonly sessionId?: string
 }
 
 export const sessionKey = ['session'] as const

@@ -91,6 +91,15 @@ export const screens: readonly Screen[] = [
     load: () => import('../screens/access/tester.tsx').then((file) => file.Tester),
     inSideNavigation: { section: 'manage', label: (text) => text.access.tester },
   },
+  {
+    path: '/account',
+    load: () => import('../screens/account/account.tsx').then((file) => file.Account),
+  },
+  {
+    path: '/settings',
+    load: () => import('../screens/settings/settings.tsx').then((file) => file.Settings),
+    inSideNavigation: { section: 'manage', label: (text) => text.settings.title },
+  },
 ]
 
 /** Where one arrives after signing in. */

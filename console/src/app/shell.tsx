@@ -4,15 +4,15 @@ import Badge from '@cloudscape-design/components/badge'
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import SideNavigation, { type SideNavigationProps } from '@cloudscape-design/components/side-navigation'
 import TopNavigation, { type TopNavigationProps } from '@cloudscape-design/components/top-navigation'
-import { useQueryClient } from '@tanstack/react-query'
 import { Outlet, useRouterState } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { request } from '../api/client.ts'
-import { type Session, sessionKey, useSession } from '../api/session.ts'
+import { type Session, useSession } from '../api/session.ts'
 import { type Language, languages, useLanguage, useText } from '../i18n/index.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
+import { StepUpDialog } from '../screens/login/step-up.tsx'
 import { ErrorBoundary } from './error-boundary.tsx'
-import { base, useFollow, useGo } from './follow.tsx'
+import { base, useFollow } from './follow.tsx'
 import icon from './icon.svg'
 import { NotificationBar } from './notifications.tsx'
 import { Pending } from './pending.tsx'
@@ -69,11 +69,14 @@ function Inside({ devMode }: { readonly devMode: boolean }) {
         notifications: text.app.notifications,
       }}
       content={
-        <ErrorBoundary place={pathname}>
-          <Suspense fallback={<Pending />}>
-            <Outlet />
-          </Suspense>
-        </ErrorBoundary>
+        <>
+          <ErrorBoundary place={pathname}>
+            <Suspense fallback={<Pending />}>
+              <Outlet />
+            </Suspense>
+          </ErrorBoundary>
+          <StepUpDialog />
+        </>
       }
     />
   )
@@ -140,8 +143,6 @@ function Top({ session }: { readonly session: Session | undefined }) {
   const follow = useFollow()
   const { language, setLanguage } = useLanguage()
   const { theme, setTheme, region, setRegion } = usePreferences()
-  const go = useGo()
-  const queries = useQueryClient()
   const menu = (
     label: string,
     shown: string,
@@ -203,9 +204,8 @@ function Top({ session }: { readonly session: Session | undefined }) {
         onItemClick: async ({ detail }) => {
           if (detail.id !== 'sign-out') return
           await request({ method: 'POST', path: '/ui/api/logout' }).catch(() => {})
-          queries.clear()
-          await queries.invalidateQueries({ queryKey: sessionKey })
-          go('/')
+          // A new page: nothing that was shown or decrypted stays in memory.
+          location.replace(`${base}/`)
         },
       },
     )
@@ -227,4 +227,4 @@ function Top({ session }: { readonly session: Session | undefined }) {
 
 /** Entries of the account menu, above "sign out". */
 const accountMenu: readonly { readonly path: string; readonly label: (text: ReturnType<typeof useText>) => string }[] =
-  []
+  [{ path: '/account', label: (text) => text.account.title }]

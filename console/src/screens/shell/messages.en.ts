@@ -16,7 +16,6 @@ export const app = {
   breadcrumbs: 'You are here',
   sections: { use: 'Use', watch: 'Watch', manage: 'Manage' },
   /** Parts of paths, in the breadcrumbs. */
-  crumbs: { keys: 'Keys', new: 'Create', import: 'Import key material', aliases: 'Aliases' },
   noChanges: 'Nothing changes.',
   theService: 'the service',
   incomplete: 'Something is still missing.',
@@ -27,6 +26,14 @@ export const app = {
   noSuchKey: 'No key meets this',
   keysNotListed: 'Keys cannot be listed; type an alias or an id.',
   takeEntered: (entered: string) => `Use “${entered}”`,
+  crumbs: {
+    keys: 'Keys',
+    new: 'Create',
+    import: 'Import key material',
+    aliases: 'Aliases',
+    settings: 'Settings',
+    account: 'My sign-in',
+  },
   dismiss: 'Dismiss',
   cancel: 'Cancel',
   close: 'Close',

@@ -1,0 +1,42 @@
+export const signIn = {
+  withPasskey: 'Sign in with a passkey',
+  withCompany: (provider: string) => `Sign in with ${provider}`,
+  companyRefused: 'Your company’s sign-in was not accepted.',
+  setupNeeded:
+    'Nobody has a passkey yet. Open the setup link that the service printed at its first start, or make a new one on its host: keyward access setup-link',
+  noPasskeysInBrowser: 'This browser knows no passkeys. Use a current one.',
+  noPasskeysHere: 'There are no passkeys at a mere internet address. Open the console by the name of its machine.',
+  lostPasskey: 'Lost your passkey?',
+  lostPasskeyHelp:
+    'A recovery code lets you in once, to make a new passkey. Without one, ask an administrator for a setup link.',
+  recoveryCode: 'Recovery code',
+  useRecoveryCode: 'Use recovery code',
+  welcome: 'Welcome',
+  welcomeHelp:
+    'Your link is good once. Begin when your authenticator is at hand: this device, your phone or a security key.',
+  begin: 'Begin',
+  haveAccess: 'I have a passkey already',
+  createPasskey: 'Create a passkey',
+  createPasskeyHelp: 'You sign in with it from now on, and confirm with it what cannot be undone.',
+  label: 'Name of the passkey',
+  labelHelp: 'So that you know later which device it is on.',
+  firstLabel: 'My passkey',
+  recoveryCodes: 'Recovery codes',
+  recoveryCodesHelp:
+    'Should you lose your passkey, each of these codes lets you in once. Keep them where others cannot read them: they are not shown again.',
+  codesKept: 'I have kept them',
+  confirmTitle: 'Confirm that it is you',
+  confirmHelp: 'This cannot be undone, or it gives rights away. What you confirm:',
+  confirmRequests: 'Requests to be confirmed',
+  confirmNoWay: 'You have no way to confirm this here. Sign out, and in again.',
+  confirmWithPasskey: 'Confirm with your passkey',
+  confirmWithCompany: 'Sign in again',
+  confirmCompanyHelp: 'You leave this page, and come back. Then do it again, within five minutes.',
+  refused: 'The browser did not answer with a passkey.',
+  refusals: {
+    NotAllowedError: 'No passkey was used: it was cancelled, it took too long, or this device has none for here.',
+    InvalidStateError: 'This authenticator holds a passkey of yours already.',
+    SecurityError: 'The browser takes no passkeys at this address. Open the console by its name, over HTTPS.',
+    AbortError: 'It was cancelled.',
+  },
+}
