@@ -130,36 +130,33 @@ export function openCryptoki(start: StartRequest, pin: Buffer): Cryptoki {
       pool((session) => module.C_UnwrapKeyAsync(session, mechanism, unwrappingKey, wrapped, key)),
     derive: (mechanism, baseKey, key) => pool((session) => module.C_DeriveKeyAsync(session, mechanism, baseKey, key)),
     async encrypt(mechanism, key, plaintext, work) {
-      const room = Buffer.alloc(plaintext.length + outputRoom)
       if (inPlace(work)) {
         module.C_EncryptInit(here, mechanism, key)
-        return module.C_Encrypt(here, plaintext, room)
+        return copied(module.C_Encrypt(here, plaintext, roomHere(plaintext.length + outputRoom)))
       }
       return pool((session) => {
         module.C_EncryptInit(session, mechanism, key)
-        return module.C_EncryptAsync(session, plaintext, room)
+        return module.C_EncryptAsync(session, plaintext, Buffer.alloc(plaintext.length + outputRoom))
       })
     },
     async decrypt(mechanism, key, ciphertext, work) {
-      const room = Buffer.alloc(ciphertext.length + outputRoom)
       if (inPlace(work)) {
         module.C_DecryptInit(here, mechanism, key)
-        return module.C_Decrypt(here, ciphertext, room)
+        return copied(module.C_Decrypt(here, ciphertext, roomHere(ciphertext.length + outputRoom)))
       }
       return pool((session) => {
         module.C_DecryptInit(session, mechanism, key)
-        return module.C_DecryptAsync(session, ciphertext, room)
+        return module.C_DecryptAsync(session, ciphertext, Buffer.alloc(ciphertext.length + outputRoom))
       })
     },
     async sign(mechanism, key, message, work) {
-      const room = Buffer.alloc(outputRoom)
       if (inPlace(work)) {
         module.C_SignInit(here, mechanism, key)
-        return module.C_Sign(here, message, room)
+        return copied(module.C_Sign(here, message, roomHere(outputRoom)))
       }
       return pool((session) => {
         module.C_SignInit(session, mechanism, key)
-        return module.C_SignAsync(session, message, room)
+        return module.C_SignAsync(session, message, Buffer.alloc(outputRoom))
       })
     },
     verify: (mechanism, key, message, signature) =>
@@ -168,6 +165,21 @@ export function openCryptoki(start: StartRequest, pin: Buffer): Cryptoki {
         return module.C_VerifyAsync(session, message, signature)
       }),
   }
+}
+
+/** What is computed in place is written here: one call at a time, and copied out before the next. */
+let room = Buffer.alloc(8192)
+
+function roomHere(bytes: number): Buffer {
+  if (room.length < bytes) room = Buffer.alloc(bytes)
+  return room
+}
+
+/** The room is left empty: plaintext does not lie about in it. */
+function copied(result: Buffer): Buffer {
+  const copy = Buffer.from(result)
+  result.fill(0)
+  return copy
 }
 
 function loadModule(choice: TokenChoice): PKCS11 {
