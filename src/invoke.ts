@@ -3,20 +3,20 @@
  * what fell due, can the key serve; then the operation; then its record, durable; then the answer.
  */
 import type { z } from 'zod'
+import { type Awaitable, andThen } from './domain/awaitable.ts'
 import { Problem, problem } from './domain/errors.ts'
 import type { Key } from './domain/key.ts'
 import { keyArn, parseKeyReference } from './domain/key-reference.ts'
-import { stateAt } from './domain/lifecycle.ts'
+import { rotationDue, stateAt } from './domain/lifecycle.ts'
 import type { AuditRecord, World } from './domain/ports.ts'
 import { type Caller, principalArn } from './domain/principal.ts'
 import { partitionOf, type Scope } from './domain/scope.ts'
-import { formatInstant } from './domain/time.ts'
+import { formatInstant, type Instant } from './domain/time.ts'
 import { ensureDefaultKey, namesDefaultKey } from './operations/keys/default-key.ts'
 import type {
   AccessAnswer,
   AccessQuestion,
   AnyOperation,
-  Context,
   Differences,
   KeyNeed,
   ServiceSettings,
@@ -43,7 +43,7 @@ export type Call = {
   readonly sourceAddress: string
   readonly secureTransport: boolean
   /** Throws where the credential is wrong; that too goes on record. */
-  readonly authenticate: () => Promise<Caller>
+  readonly authenticate: () => Awaitable<Caller>
   /** Asked when all that would refuse the request has been asked: throws where the person has to confirm it first. */
   readonly confirm?: (() => Promise<void>) | undefined
   readonly differences?: Differences
@@ -74,11 +74,14 @@ export async function invoke(service: Service, call: Call): Promise<unknown> {
   }
   const used: Used[] = []
   const term = world.lease?.term()
-  const output = await recorded(service, draft, async (onCommit) => {
+  const output = await recorded(service, draft, (onCommit) => {
     requireLease(world, term)
     return perform(service, call, draft, used, onCommit)
   })
-  if (used.length > 0) await stillAlive(service, used, draft, term)
+  for (const one of used) {
+    const answers = stillAlive(service, one, draft, term)
+    if (answers !== undefined) await answers
+  }
   return output
 }
 
@@ -89,16 +92,17 @@ export async function invoke(service: Service, call: Call): Promise<unknown> {
 export async function recorded<T>(
   service: Service,
   draft: Draft,
-  run: (onCommit: () => void) => Promise<T>,
+  run: (onCommit: () => void) => Awaitable<T>,
 ): Promise<T> {
   const { world } = service
   let committed = false
   let output: T | undefined
   let refusal: Problem | undefined
   try {
-    output = await run(() => {
+    const running = run(() => {
       committed = true
     })
+    output = running instanceof Promise ? await running : running
   } catch (error) {
     refusal = asProblem(error, service, draft.requestId)
     draft.outcome = refusal.code
@@ -121,7 +125,8 @@ async function perform(
 ): Promise<unknown> {
   const { settings } = service
   const { operation } = call
-  const caller = await call.authenticate()
+  const authenticated = call.authenticate()
+  const caller = authenticated instanceof Promise ? await authenticated : authenticated
   draft.account = caller.account
   draft.principal = caller.principalArn
   draft.credentialId = caller.credentialId
@@ -140,8 +145,10 @@ async function perform(
   if (operation.operatorOnly && caller.account !== settings.operatorAccount)
     throw problem('AccessDenied', { message: `${operation.name} is for principals of the operator account.` })
   const resource = operation.resource?.(input, scope)
-  if ((operation.key === undefined && !operation.rightsByItem) || resource !== undefined)
-    await permit(asking, operation.name, resource ?? everything(scope))
+  if ((operation.key === undefined && !operation.rightsByItem) || resource !== undefined) {
+    const permitted = permit(asking, operation.name, resource ?? everything(scope))
+    if (permitted !== undefined) await permitted
+  }
   for (let attempt = 1; ; attempt++) {
     const commits: Commits = { made: 0, lost: 0 }
     try {
@@ -177,7 +184,8 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
   const otherKey = operation.otherKey === undefined ? undefined : await findKey(asking, operation.otherKey, same)
   if (key !== undefined) draft.keyId = key.keyId
   // Permission for all of them comes first: only then is anything told about a state.
-  const ready = key === undefined ? undefined : await prepare(service, operation.key as KeyNeed<unknown>, key)
+  const prepared = key === undefined ? undefined : prepare(service, operation.key as KeyNeed<unknown>, key)
+  const ready = prepared instanceof Promise ? await prepared : prepared
   const otherReady =
     otherKey === undefined
       ? undefined
@@ -187,7 +195,10 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
   if (call.dryRun === 'rights') throw problem('DryRun')
   if (operation.stepUp) await asking.confirm()
 
-  const context: Context = {
+  const context: Parameters<AnyOperation['run']>[0] = {
+    input,
+    key: ready,
+    otherKey: otherReady,
     world,
     caller,
     scope,
@@ -212,7 +223,7 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
       if (facts.keyVersionId !== undefined) draft.keyVersionId = facts.keyVersionId
       if (facts.input !== undefined) draft.input = { ...draft.input, ...facts.input }
     },
-    permit: (action, onResource) => permit(asking, action, onResource),
+    permit: async (action, onResource) => permit(asking, action, onResource),
     explain: (question) => answerQuestion(asking, question),
     call: (inner, innerInput) => {
       innerCalls += 1
@@ -224,12 +235,13 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
         operation: inner,
         input: innerInput,
         decoded: true,
-        authenticate: async () => caller,
+        authenticate: () => caller,
       })
     },
   }
   let innerCalls = 0
-  const output = await operation.run({ ...context, input, key: ready, otherKey: otherReady })
+  const running = operation.run(context)
+  const output = running instanceof Promise ? await running : running
   if (call.dryRun) throw problem('DryRun')
   return output
 }
@@ -277,14 +289,15 @@ type Asking = {
   readonly confirm: () => Promise<void>
 }
 
-async function permit(
+/** Throws at once, or later where something had to be read. */
+function permit(
   asking: Asking,
   action: string,
   resource: string,
-  more: Partial<PermissionRequest> = {},
-): Promise<void> {
+  more?: Partial<PermissionRequest>,
+): undefined | Promise<undefined> {
   const { service, call, caller, input, scope } = asking
-  await service.permissions.require({
+  return service.permissions.require({
     action: `kms:${action}`,
     resource,
     caller,
@@ -292,11 +305,13 @@ async function permit(
     input: input as Readonly<Record<string, unknown>>,
     sourceAddress: call.sourceAddress,
     secureTransport: call.secureTransport,
-    grantTokens: call.grantTokens ?? [],
+    grantTokens: call.grantTokens ?? noGrantTokens,
     now: service.world.clock.now(),
     ...more,
   })
 }
+
+const noGrantTokens: readonly string[] = []
 
 /** Who asks has the right to ask (kms:ExplainAccess); the question is about another principal of their account. */
 async function answerQuestion(
@@ -365,7 +380,8 @@ async function findKey(
     keyId = (await store.get('alias', partitionOf(where), aliasName))?.keyId
   } else keyId = reference.keyId
 
-  let key = keyId === undefined ? undefined : await store.get('key', partitionOf(where), keyId)
+  const found = keyId === undefined ? undefined : store.get('key', partitionOf(where), keyId)
+  let key = found instanceof Promise ? await found : found
   if (key !== undefined && stateAt(key, clock.now()).is === 'Deleted') {
     key = undefined
     // Its aliases died with it, though their records may be tidied away later.
@@ -375,7 +391,7 @@ async function findKey(
 
   const resource = keyArn({ ...where, keyId: key?.keyId ?? keyId ?? 'unknown' })
   const other = need.actionInAws?.(input)
-  await permit(asking, action, resource, {
+  const permitted = permit(asking, action, resource, {
     key,
     aliasName,
     foreign,
@@ -383,6 +399,7 @@ async function findKey(
     ...(other === undefined ? {} : { otherAction: `kms:${other}` }),
     ...need.grantFacts?.(input),
   })
+  if (permitted !== undefined) await permitted
   if (key !== undefined) return key
   const here = !foreign && where.region === scope.region
   if (aliasName !== undefined && keyId === undefined && here && need.uses && namesDefaultKey(aliasName)) {
@@ -421,11 +438,14 @@ async function namesOneKey({ service, call, scope, input }: Asking): Promise<boo
 }
 
 /** What fell due happens now; then the key must be in a state and of a usage to serve. */
-async function prepare(service: Service, need: KeyNeed<unknown>, found: Key): Promise<Key> {
+function prepare(service: Service, need: KeyNeed<unknown>, found: Key): Awaitable<Key> {
   const { world } = service
   const now = world.clock.now()
   need.check(found, now)
-  if (!need.rotates) return found
+  return need.rotates && rotationDue(found, now) ? rotatedNow(world, need, found, now) : found
+}
+
+async function rotatedNow(world: World, need: KeyNeed<unknown>, found: Key, now: Instant): Promise<Key> {
   try {
     return await withDueRotation(world, found, now)
   } catch (error) {
@@ -449,25 +469,28 @@ async function prepareOther(service: Service, need: KeyNeed<unknown>, found: Key
  * not leave: once DisableKey is answered, the key answers nobody. Nothing is awaited between this look and the writing.
  * Nor does it leave once this node has lost the lease under which it began: then others do not wait for it.
  */
-async function stillAlive(
+function stillAlive(
   service: Service,
-  used: readonly Used[],
+  { key, need }: Used,
   draft: Draft,
   term: number | undefined,
-): Promise<void> {
+): undefined | Promise<undefined> {
   const { store, clock } = service.world
-  for (const { key, need } of used) {
-    const latest = await store.get('key', partitionOf(key), key.keyId)
+  const look = (latest: Key | undefined): undefined | Promise<undefined> => {
     try {
       if (latest === undefined) throw problem('KeyNotFound')
       need.check(latest, clock.now())
       requireLease(service.world, term)
+      return undefined
     } catch (error) {
-      const refusal = asProblem(error, service, draft.requestId)
-      await service.world.audit.append({ ...draft, outcome: refusal.code })
-      throw refusal
+      return refuseAfterAll(asProblem(error, service, draft.requestId))
     }
   }
+  const refuseAfterAll = async (refusal: Problem): Promise<undefined> => {
+    await service.world.audit.append({ ...draft, outcome: refusal.code })
+    throw refusal
+  }
+  return andThen(store.get('key', partitionOf(key), key.keyId), look)
 }
 
 /** Without its lease a node does not know what was revoked at the others. */

@@ -1,6 +1,7 @@
 /** May this caller do this? The one question of rights, asked by `invoke` for every face. */
+import { type Awaitable, andThen } from './domain/awaitable.ts'
 import { type ConditionContext, conditionContext, type RequestFacts, requestFacts } from './domain/condition-context.ts'
-import { problem } from './domain/errors.ts'
+import { type Problem, problem } from './domain/errors.ts'
 import type { Grant, GrantTerms } from './domain/grant.ts'
 import type { Key } from './domain/key.ts'
 import { managedPolicies } from './domain/managed-policies.ts'
@@ -45,8 +46,11 @@ export type PermissionRequest = {
 }
 
 export type Permissions = {
-  /** `AccessDenied`, in the same words whether the key exists or not. */
-  require(request: PermissionRequest): Promise<void>
+  /**
+   * `AccessDenied`, in the same words whether the key exists or not: thrown at once where all that decides is at hand, else
+   * the promise rejects.
+   */
+  require(request: PermissionRequest): undefined | Promise<undefined>
   explain(request: PermissionRequest): Promise<Explanation>
 }
 
@@ -69,8 +73,11 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
     return policy
   }
 
-  async function policyOfAccount(account: string, name: string): Promise<CompiledPolicy | undefined> {
-    const record = await store.get('policy', account, name)
+  function policyOfAccount(account: string, name: string): Awaitable<CompiledPolicy | undefined> {
+    return andThen(store.get('policy', account, name), (record) => compiledOf(record, account, name))
+  }
+
+  function compiledOf(record: PolicyRecord | undefined, account: string, name: string): CompiledPolicy | undefined {
     // A policy that was deleted while it was attached allows nothing; it cannot deny any more either.
     if (record === undefined) return undefined
     let policy = compiled.get(record)
@@ -81,13 +88,12 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
     return policy
   }
 
-  async function identityPolicies(caller: Caller): Promise<readonly CompiledPolicy[]> {
-    const policies: CompiledPolicy[] = []
-    for (const name of caller.principal.policies) {
-      const policy = managedPolicy(name) ?? (await policyOfAccount(caller.account, name))
-      if (policy !== undefined) policies.push(policy)
-    }
-    return policies
+  function identityPolicies({ principal, account }: Caller): Awaitable<readonly CompiledPolicy[]> {
+    const policies = principal.policies.map((name) => managedPolicy(name) ?? policyOfAccount(account, name))
+    const present = (all: readonly (CompiledPolicy | undefined)[]) => all.filter((policy) => policy !== undefined)
+    return policies.some((policy) => policy instanceof Promise)
+      ? Promise.all(policies).then(present)
+      : present(policies as readonly (CompiledPolicy | undefined)[])
   }
 
   function keyPolicyOf(key: Key): CompiledPolicy | undefined {
@@ -101,9 +107,7 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
   }
 
   /** Without grants: they are fetched only for who has the right in no other way. */
-  async function rightsFor(request: PermissionRequest): Promise<Rights> {
-    const { caller, key, resource } = request
-    const identity = await identityPolicies(caller)
+  function rightsFor({ key, resource }: PermissionRequest, identity: readonly CompiledPolicy[]): Rights {
     if (key !== undefined)
       return { identityPolicies: identity, key: { account: key.account, policy: keyPolicyOf(key) } }
     // A key that is not there is decided like one with the default policy: the answer tells nothing. That policy names
@@ -116,24 +120,26 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
    * An operation that asks for a right on a second key names it by its ARN: that key's own policy decides. (By the
    * default policy a Deny there would be lost.) A foreign key that `invoke` did not hand over stays out of sight.
    */
-  async function withKey(request: PermissionRequest): Promise<PermissionRequest> {
+  function withKey(request: PermissionRequest): Awaitable<PermissionRequest> {
     if (request.key !== undefined || request.foreign) return request
     const [, region, account, keyId] = keyName.exec(request.resource) ?? []
     if (region === undefined || account === undefined || keyId === undefined) return request
-    return { ...request, key: await store.get('key', partitionOf({ account, region }), keyId) }
+    return andThen(store.get('key', partitionOf({ account, region }), keyId), (key) => ({ ...request, key }))
   }
 
-  async function accessRequest(request: PermissionRequest, rights: Rights): Promise<AccessRequest> {
+  /** The aliases of the key, where a policy asks for them. */
+  function aliasesFor({ key }: PermissionRequest, rights: Rights): Awaitable<readonly string[] | undefined> {
+    const asked =
+      rights.identityPolicies.some(({ asksFor }) => asksFor.has(resourceAliasesKey)) ||
+      rights.key?.policy?.asksFor.has(resourceAliasesKey) === true
+    if (key === undefined || !asked) return undefined
+    return store
+      .list('alias', { partition: partitionOf(key), index: 'key', prefix: `${key.keyId}/`, limit: 1000 })
+      .then(({ records }) => records.map(({ aliasName }) => aliasName))
+  }
+
+  function accessRequest(request: PermissionRequest, aliases: readonly string[] | undefined): AccessRequest {
     const { action, resource, caller, key } = request
-    const asksForAliases =
-      key !== undefined &&
-      (rights.identityPolicies.some(({ asksFor }) => asksFor.has(resourceAliasesKey)) ||
-        rights.key?.policy?.asksFor.has(resourceAliasesKey) === true)
-    const aliases = asksForAliases
-      ? (
-          await store.list('alias', { partition: partitionOf(key), index: 'key', prefix: `${key.keyId}/`, limit: 1000 })
-        ).records.map(({ aliasName }) => aliasName)
-      : undefined
     // Most policies ask for no condition, and most requests need no grant: what those ask about is read off when asked.
     let read: RequestFacts | undefined
     const facts = () => {
@@ -186,14 +192,27 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
     return grants
   }
 
-  async function decisionOn(asked: PermissionRequest): Promise<Decision> {
-    const request = await withKey(asked)
-    const rights = await rightsFor(request)
-    const access = await accessRequest(request, rights)
+  /** Without an await in it: of nearly every request everything is at hand. */
+  function decisionOn(asked: PermissionRequest): Awaitable<Decision> {
+    return andThen(withKey(asked), (request) =>
+      andThen(identityPolicies(request.caller), (identity) => {
+        const rights = rightsFor(request, identity)
+        return andThen(aliasesFor(request, rights), (aliases) => decideWith(request, rights, aliases))
+      }),
+    )
+  }
+
+  function decideWith(
+    request: PermissionRequest,
+    rights: Rights,
+    aliases: readonly string[] | undefined,
+  ): Awaitable<Decision> {
+    const access = accessRequest(request, aliases)
     const decision = decide(access, rights)
     if (decision.allowed || decision.by !== 'implicit-deny' || request.key === undefined || rights.key === undefined)
       return decision
-    return decide(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
+    const { key } = rights
+    return grantsOf(request.key).then((grants) => decide(access, { ...rights, key: { ...key, grants } }))
   }
 
   async function decisionOnBothNames(request: PermissionRequest, otherAction: string): Promise<Decision> {
@@ -204,28 +223,28 @@ export function openPermissions({ store }: Pick<World, 'store'>): Permissions {
   }
 
   return {
-    async require(request) {
+    require(request) {
       const { otherAction } = request
-      const decision =
-        otherAction === undefined ? await decisionOn(request) : await decisionOnBothNames(request, otherAction)
-      if (decision.allowed) return
-      throw problem('AccessDenied', {
-        message: `${request.caller.principalArn} is not allowed to do ${request.action} here.`,
-        mend: 'Ask an administrator for a policy that allows it; POST /v1/access/explain tells them what decided.',
-        facts: {
-          action: request.action,
-          resource: request.resource,
-          principal: request.caller.principalArn,
-          by: decision.by,
-        },
+      const decision = otherAction === undefined ? decisionOn(request) : decisionOnBothNames(request, otherAction)
+      return andThen(decision, ({ allowed, by }) => {
+        if (allowed) return undefined
+        throw denied(request, by)
       })
     },
     async explain(asked) {
       const request = await withKey(asked)
-      const rights = await rightsFor(request)
-      const access = await accessRequest(request, rights)
+      const rights = rightsFor(request, await identityPolicies(request.caller))
+      const access = accessRequest(request, await aliasesFor(request, rights))
       if (request.key === undefined || rights.key === undefined) return explain(access, rights)
       return explain(access, { ...rights, key: { ...rights.key, grants: await grantsOf(request.key) } })
     },
   }
+}
+
+function denied({ caller, action, resource }: PermissionRequest, by: Decision['by']): Problem {
+  return problem('AccessDenied', {
+    message: `${caller.principalArn} is not allowed to do ${action} here.`,
+    mend: 'Ask an administrator for a policy that allows it; POST /v1/access/explain tells them what decided.',
+    facts: { action, resource, principal: caller.principalArn, by },
+  })
 }

@@ -1,4 +1,5 @@
 /** The doors to the outside. The comment of a port is its contract; the contract suites in test/contracts quote it. */
+import type { Awaitable } from './awaitable.ts'
 import type { EventType, KeyEvent } from './event.ts'
 import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial, WrappingKeySpec } from './key.ts'
 import type { Collection, Collections } from './records.ts'
@@ -63,8 +64,8 @@ export type CountQuery = { readonly index: string; readonly prefix: string }
  * is a cache by revision).
  */
 export type Store = {
-  /** One point read. */
-  get<C extends Collection>(collection: C, partition: string, id: string): Promise<Collections[C] | undefined>
+  /** One point read; at once where the record is at hand. */
+  get<C extends Collection>(collection: C, partition: string, id: string): Awaitable<Collections[C] | undefined>
   /** Ordered by code unit; what is not changed between two pages is seen exactly once. */
   list<C extends Collection>(collection: C, query: ListQuery): Promise<Page<Collections[C]>>
   /** Records of all partitions with `due` at or before the instant, the earliest first. */

@@ -1,4 +1,5 @@
 /** From a key to what computes with it: its device, its versions, its envelopes. */
+import { type Awaitable, andThen } from '../domain/awaitable.ts'
 import {
   associatedData,
   decodeEnvelope,
@@ -23,8 +24,12 @@ export function deviceOf(world: Pick<World, 'devices'>, key: Pick<Key, 'protecti
   return device
 }
 
-export async function findVersion(world: Pick<World, 'store'>, key: Key, versionId: string): Promise<KeyVersion> {
-  const version = await world.store.get('version', partitionOf(key), `${key.keyId}/${versionId}`)
+export function findVersion(world: Pick<World, 'store'>, key: Key, versionId: string): Awaitable<KeyVersion> {
+  const found = world.store.get('version', partitionOf(key), `${key.keyId}/${versionId}`)
+  return andThen(found, (version) => requireVersion(version, key, versionId))
+}
+
+function requireVersion(version: KeyVersion | undefined, key: Key, versionId: string): KeyVersion {
   if (version === undefined)
     throw problem('KeyVersionNotFound', {
       mend: 'List the versions of the key.',
@@ -35,7 +40,7 @@ export async function findVersion(world: Pick<World, 'store'>, key: Key, version
 }
 
 /** The version that encrypts: the primary one (R72). */
-export function currentVersion(world: Pick<World, 'store'>, key: Key): Promise<KeyVersion> {
+export function currentVersion(world: Pick<World, 'store'>, key: Key): Awaitable<KeyVersion> {
   if (key.currentVersionId === undefined)
     throw problem('KeyPendingImport', { mend: 'Import the key material first.', facts: { keyId: key.keyId } })
   return findVersion(world, key, key.currentVersionId)
@@ -47,7 +52,7 @@ export function namedVersion(
   key: Key,
   versionId: string | undefined,
   differences: Differences,
-): Promise<KeyVersion> {
+): Awaitable<KeyVersion> {
   if (versionId !== undefined) return findVersion(world, key, versionId)
   if (differences.newestVersionServes) return currentVersion(world, key)
   throw problem('KeyVersionRequired', {
@@ -64,7 +69,8 @@ export async function encryptUnder(
   plaintext: Uint8Array,
   context: EncryptionContext | undefined,
 ): Promise<{ readonly ciphertextBlob: Uint8Array; readonly keyVersionId: string }> {
-  const version = await currentVersion(world, key)
+  const current = currentVersion(world, key)
+  const version = current instanceof Promise ? await current : current
   const device = deviceOf(world, key)
   const header = encodeHeader({
     algorithm: device.envelopeAlgorithm(version.spec),
@@ -84,7 +90,8 @@ export async function decryptUnder(
 ): Promise<{ readonly plaintext: Uint8Array; readonly keyVersionId: string }> {
   const { header, headerBytes, body } = envelope
   if (header.keyId !== key.keyId) throw problem('IncorrectKey', { mend: 'Name the key that encrypted this, or none.' })
-  const version = await world.store.get('version', partitionOf(key), `${key.keyId}/${header.versionId}`)
+  const found = world.store.get('version', partitionOf(key), `${key.keyId}/${header.versionId}`)
+  const version = found instanceof Promise ? await found : found
   const device = deviceOf(world, key)
   if (version === undefined || device.envelopeAlgorithm(version.spec) !== header.algorithm)
     throw problem('InvalidCiphertext')

@@ -3,6 +3,7 @@
  * without a right or an audit schema does not compile.
  */
 import type { z } from 'zod'
+import type { Awaitable } from '../domain/awaitable.ts'
 import { problem } from '../domain/errors.ts'
 import type { GrantTerms } from '../domain/grant.ts'
 import type { Key } from '../domain/key.ts'
@@ -166,7 +167,7 @@ type Run<Input, Output, Need, OtherNeed> = (
     readonly key: Need extends object ? Key : undefined
     readonly otherKey: OtherNeed extends object ? Key : undefined
   },
-) => Promise<Output>
+) => Awaitable<Output>
 
 export type OperationGroup =
   | 'cryptography'
@@ -227,7 +228,7 @@ export type AnyOperation = Omit<
   readonly audit: readonly string[]
   readonly run: (
     run: Context & { readonly input: unknown; readonly key: Key | undefined; readonly otherKey: Key | undefined },
-  ) => Promise<unknown>
+  ) => Awaitable<unknown>
 }
 
 /** What a caller in TypeScript must know of an operation: its names, its route, and the JSON that goes in and comes out. */

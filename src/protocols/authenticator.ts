@@ -1,5 +1,6 @@
 /** From what a caller presents to who they are. */
 import { hash } from 'node:crypto'
+import { type Awaitable, andThen } from '../domain/awaitable.ts'
 import { problem } from '../domain/errors.ts'
 import type { Clock, Sealer, Store } from '../domain/ports.ts'
 import { type Caller, type Credential, type Principal, principalArn } from '../domain/principal.ts'
@@ -15,13 +16,13 @@ export type Presented = Pick<Credential, 'account' | 'principalName' | 'credenti
 
 export type Authenticator = {
   /** `NotAuthenticated` in the same words whatever is wrong with it. */
-  byToken(token: string): Promise<Caller>
+  byToken(token: string): Awaitable<Caller>
   /** The secret to check a signature with; undefined where there is no such key, or it is not valid now. */
-  findAccessKey(accessKeyId: string): Promise<AccessKey | undefined>
+  findAccessKey(accessKeyId: string): Awaitable<AccessKey | undefined>
   /** By what they presented: a credential, or the session of a browser. */
-  callerOf(presented: Presented): Promise<Caller>
+  callerOf(presented: Presented): Awaitable<Caller>
   /** The token's credential, if it is valid now. */
-  findToken(lookup: string): Promise<Credential | undefined>
+  findToken(lookup: string): Awaitable<Credential | undefined>
 }
 
 export function tokenLookup(token: string): string {
@@ -42,19 +43,24 @@ export function openAuthenticator(from: {
   const secrets = new WeakMap<Credential, AccessKey>()
   const callers = new WeakMap<Presented, Caller>()
 
-  async function valid(lookup: string, kind: Credential['kind']): Promise<Credential | undefined> {
-    const credential = await store.get('credential', installation, lookup)
-    if (credential === undefined || credential.kind !== kind) return undefined
-    if (credential.expiresAt !== undefined && clock.now() >= credential.expiresAt) return undefined
-    return credential
+  function valid(lookup: string, kind: Credential['kind']): Awaitable<Credential | undefined> {
+    return andThen(store.get('credential', installation, lookup), (credential) => {
+      if (credential === undefined || credential.kind !== kind) return undefined
+      if (credential.expiresAt !== undefined && clock.now() >= credential.expiresAt) return undefined
+      return credential
+    })
   }
 
-  async function callerOf(presented: Presented): Promise<Caller> {
-    const { account, principalName, credentialId } = presented
-    const principal: Principal | undefined = await store.get('principal', account, principalName)
+  function callerOf(presented: Presented): Awaitable<Caller> {
+    const found = store.get('principal', presented.account, presented.principalName)
+    return andThen(found, (principal) => callerAs(principal, presented))
+  }
+
+  function callerAs(principal: Principal | undefined, presented: Presented): Caller {
     if (principal === undefined || principal.disabled) throw notAuthenticated()
     const known = callers.get(presented)
     if (known?.principal === principal) return known
+    const { account, credentialId } = presented
     const caller: Caller = {
       account,
       principalArn: principalArn(account, principal.name),
@@ -69,21 +75,25 @@ export function openAuthenticator(from: {
   return {
     callerOf,
     findToken: (lookup) => valid(lookup, 'token'),
-    async byToken(token) {
-      const credential = await valid(tokenLookup(token), 'token')
-      if (credential === undefined) throw notAuthenticated()
-      return callerOf(credential)
+    byToken(token) {
+      return andThen(valid(tokenLookup(token), 'token'), (credential) => {
+        if (credential === undefined) throw notAuthenticated()
+        return callerOf(credential)
+      })
     },
-    async findAccessKey(accessKeyId) {
-      const credential = await valid(accessKeyId, 'accessKey')
-      if (credential?.sealedSecret === undefined) return undefined
-      let accessKey = secrets.get(credential)
-      if (accessKey === undefined) {
-        const secret = Buffer.from(sealer.open(secretPurpose(accessKeyId), credential.sealedSecret)).toString('latin1')
-        accessKey = { credential, secret }
-        secrets.set(credential, accessKey)
-      }
-      return accessKey
+    findAccessKey(accessKeyId) {
+      return andThen(valid(accessKeyId, 'accessKey'), (credential) => {
+        if (credential?.sealedSecret === undefined) return undefined
+        let accessKey = secrets.get(credential)
+        if (accessKey === undefined) {
+          const secret = Buffer.from(sealer.open(secretPurpose(accessKeyId), credential.sealedSecret)).toString(
+            'latin1',
+          )
+          accessKey = { credential, secret }
+          secrets.set(credential, accessKey)
+        }
+        return accessKey
+      })
     },
   }
 }

@@ -68,7 +68,7 @@ test('a read that failed is not remembered', async () => {
     get: (...wanted) => (fails ? Promise.reject(new Error('broken')) : store.get(...wanted)),
   }
   const cache = cachedStore(failing, { maximumRecords: 10 })
-  await assert.rejects(cache.get(...name), /broken/)
+  await assert.rejects(async () => cache.get(...name), /broken/)
   fails = false
   assert.ok(await cache.get(...name))
 })

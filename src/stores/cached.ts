@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Awaitable } from '../domain/awaitable.ts'
 import type { Change, Store } from '../domain/ports.ts'
 import type { Collection, Collections } from '../domain/records.ts'
 import type { ForeignCommits } from './engine.ts'
@@ -62,7 +63,7 @@ export function cachedStore(
     name: RecordName,
     asOf: number | undefined,
   ): Promise<AnyRecord | undefined> {
-    const answer: Promise<AnyRecord | undefined> = store.get(name.collection, name.partition, name.id)
+    const answer = Promise.resolve<AnyRecord | undefined>(store.get(name.collection, name.partition, name.id))
     reading.set(place, answer)
     try {
       const record = await answer
@@ -93,17 +94,17 @@ export function cachedStore(
     collection: C,
     partition: string,
     id: string,
-  ): Promise<Collections[C] | undefined> {
+  ): Awaitable<Collections[C] | undefined> {
     const name = { collection, partition, id }
     const place = placeOf(name)
     const now = look()
-    if (changing.has(place)) return store.get(collection, partition, id)
+    if (changing.size > 0 && changing.has(place)) return store.get(collection, partition, id)
     const found = kept.get(place)
     const isCurrent = found !== undefined && found.asOf === now && now !== undefined
     const record = isCurrent
-      ? Promise.resolve(found.record)
+      ? found.record
       : ((now === undefined ? undefined : reading.get(place)) ?? readAndKeep(place, name, now))
-    return record as Promise<Collections[C] | undefined>
+    return record as Awaitable<Collections[C] | undefined>
   }
 
   return {

@@ -542,7 +542,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest |
     fact('a closed store says so', async (store) => {
       await store.commit([put('alias', alias('a'))])
       await Promise.all([store.close(), store.close()])
-      await assert.rejects(store.get('alias', partition, 'a'), { code: 'StoreUnavailable' })
+      await assert.rejects(async () => store.get('alias', partition, 'a'), { code: 'StoreUnavailable' })
       await assert.rejects(store.list('alias', { partition, limit: 1 }), { code: 'StoreUnavailable' })
       await assert.rejects(store.commit([put('alias', alias('b'))]), { code: 'StoreUnavailable' })
       await assert.rejects(store.check(), { code: 'StoreUnavailable' })

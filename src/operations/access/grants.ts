@@ -163,7 +163,7 @@ function grantsChanged(key: Key) {
   return changed(key, { grantRevision: (key.grantRevision ?? 0) + 1 })
 }
 
-function findGrant(world: Pick<World, 'store'>, key: Key, id: string): Promise<Grant | undefined> {
+async function findGrant(world: Pick<World, 'store'>, key: Key, id: string): Promise<Grant | undefined> {
   return world.store.get('grant', partitionOf(key), `${key.keyId}/${id}`)
 }
 

@@ -113,7 +113,7 @@ export function consoleFace(options: ConsoleOptions): Face {
           mend: 'Use a passkey. Or set KEYWARD_CONSOLE_TOKEN_SIGN_IN, for a time.',
         })
       const { token } = bodyOf(request, z.strictObject({ token: z.string().min(1).max(512) }))
-      const caller = await attempts.guard(request.sourceAddress, () => authenticator.byToken(token))
+      const caller = await attempts.guard(request.sourceAddress, async () => authenticator.byToken(token))
       const { session, changes, cookie } = await sessions.open(request, caller.principal, {
         method: 'token',
         purpose: 'full',

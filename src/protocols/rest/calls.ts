@@ -1,4 +1,5 @@
 /** Requests for operations over our own REST JSON, whoever authenticates them: the API by a token, the console by a session. */
+import type { Awaitable } from '../../domain/awaitable.ts'
 import { Problem, problem } from '../../domain/errors.ts'
 import type { Caller } from '../../domain/principal.ts'
 import { regionPattern } from '../../domain/scope.ts'
@@ -17,7 +18,7 @@ export type RestCallsOptions = {
   readonly limits: Limits
   /** The region of requests that name none. */
   readonly defaultRegion: string
-  readonly authenticate: (request: HttpRequest) => Promise<Caller>
+  readonly authenticate: (request: HttpRequest) => Awaitable<Caller>
   /** For operations that ask for a step-up: throws where the person behind the request has not confirmed it. */
   readonly confirm?: (request: HttpRequest) => Promise<void>
 }

@@ -177,7 +177,7 @@ describe('PostgreSQL', async () => {
       await server.kill()
       const unavailable = { code: 'StoreUnavailable' }
       await Promise.all([
-        assert.rejects(store.get('alias', partition, 'a'), unavailable),
+        assert.rejects(async () => store.get('alias', partition, 'a'), unavailable),
         assert.rejects(store.commit([put('alias', alias('a'))]), unavailable),
         assert.rejects(store.check(), unavailable),
         assert.rejects(openPostgresStore(options(newSchema())), unavailable),
