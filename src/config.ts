@@ -71,6 +71,15 @@ const consoleUrl = (value: string): string => {
   return url.origin
 }
 
+/** Whole addresses, so that one that is allowed is not found at the beginning of another one. */
+const httpsOrigins = (value: string): readonly string[] =>
+  value.split(',').map((part) => {
+    const url = URL.parse(part.trim())
+    if (url === null || url.protocol !== 'https:' || url.origin !== url.href.replace(/\/$/, ''))
+      throw new Error('must be https://HOST or https://HOST:PORT, with commas between them')
+    return url.origin
+  })
+
 const setting = <T>(
   name: string,
   summary: string,
@@ -225,6 +234,24 @@ export const settings = {
     'File with the secret that events are signed with: whsec_ and base64.',
     undefined,
     optional(path),
+  ),
+  xksEndpoints: setting<readonly string[] | undefined>(
+    'xks_endpoints',
+    'Proxies that external key stores may be made with (docs/operating/external-key-stores.md): https addresses, with commas between them.',
+    undefined,
+    optional(httpsOrigins),
+  ),
+  xksCa: setting<string | undefined>(
+    'xks_ca',
+    'PEM file of the authorities that signed the certificates of these proxies; those of the system without it.',
+    undefined,
+    optional(path),
+  ),
+  xksTimeoutMs: setting(
+    'xks_timeout_ms',
+    'How long a proxy may take for an answer. AWS gives it 250 milliseconds.',
+    1000,
+    whole(50, 60_000),
   ),
   hsmModule: setting<string | undefined>(
     'hsm_module',

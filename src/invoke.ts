@@ -203,6 +203,7 @@ async function attemptOnce(asking: Asking, used: Used[], commits: Commits, onCom
     caller,
     scope,
     requestId: call.requestId,
+    onBehalf: { principalArn: caller.principalArn, operation: operation.name, requestId: call.requestId },
     now: world.clock.now(),
     protocol: call.protocol,
     settings,

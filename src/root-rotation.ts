@@ -2,6 +2,7 @@
  * A new root key, and everything sealed again under it. It can be killed at any moment and taken up again: the old root
  * key is put out of use only after a whole pass found nothing left under it.
  */
+import { keyStoreSecretPurpose } from './domain/key-store.ts'
 import type { Change } from './domain/ports.ts'
 import { type Collection, type Collections, collections, installation } from './domain/records.ts'
 import { secretPurpose } from './protocols/authenticator.ts'
@@ -45,6 +46,16 @@ async function resealEverything({ engine, software, sealer }: OpenWorld): Promis
     if (credential.sealedSecret === undefined) return undefined
     const sealedSecret = sealer.reseal(secretPurpose(credential.lookup), credential.sealedSecret)
     return sealedSecret && { ...credential, revision: credential.revision + 1, sealedSecret }
+  })
+  done += await each(engine, 'keyStores', (all) => {
+    const stores = all.stores.map((store) => {
+      const purpose = keyStoreSecretPurpose(all, store.keyStoreId)
+      const sealedSecret = sealer.reseal(purpose, store.proxy.sealedSecret)
+      return sealedSecret === undefined ? store : { ...store, proxy: { ...store.proxy, sealedSecret } }
+    })
+    return stores.some((store, at) => store !== all.stores[at])
+      ? { ...all, revision: all.revision + 1, stores }
+      : undefined
   })
   done += await each(engine, 'setting', (setting) => {
     if (setting.name !== settingNames.signingSeed) return undefined

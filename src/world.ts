@@ -28,10 +28,12 @@ import {
 } from './devices/software/custody.ts'
 import { createSoftwareDevice, type SoftwareDevice } from './devices/software/device.ts'
 import { createSealer, type ResealingSealer } from './devices/software/sealer.ts'
+import { createXksDevice } from './devices/xks/device.ts'
 import { Problem, problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
 import type { AuditRecord, Clock, Device, ProvableLog, Random, ReadableLog, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
+import { partitionOf } from './domain/scope.ts'
 import { choreSettings } from './domain/setting-names.ts'
 import { formatInstant } from './domain/time.ts'
 import { monotonic, systemClock, systemRandom, type WorldClock } from './machine.ts'
@@ -159,6 +161,19 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     }
   }
 
+  const external = createXksDevice({
+    inner: software,
+    sealer,
+    clock,
+    allowedEndpoints: config.xksEndpoints ?? [],
+    authorities: config.xksCa === undefined ? undefined : readAuthorities(config.xksCa),
+    timeoutMs: config.xksTimeoutMs,
+    findStore: async (scope, keyStoreId) =>
+      (await store.get('keyStores', partitionOf(scope), 'all'))?.stores.find((one) => one.keyStoreId === keyStoreId),
+  })
+  closing.push(() => external.close())
+  if (config.xksEndpoints !== undefined) devices.set('EXTERNAL', external)
+
   // The logs of two nodes are two logs: what is signed under one name must be one history.
   const name = parts.store.lease === undefined ? config.auditName : `${config.auditName}/${parts.store.lease.node}`
   const signer = noteSigner(logName(name, 0), await signingSeed(store, sealer, random))
@@ -190,6 +205,7 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     random,
     store,
     devices,
+    keyStoreProxies: external.proxies,
     audit,
     logs,
     recovery: audit.recovery,
@@ -202,6 +218,18 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     async close() {
       for (const close of closing.toReversed()) await close()
     },
+  }
+}
+
+/** A certificate authority that cannot be read must not mean that others are trusted. */
+function readAuthorities(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw problem('InvalidRequest', {
+      message: `The file of xks_ca cannot be read: ${(error as Error).message}`,
+      mend: 'Mend its name or its rights.',
+    })
   }
 }
 

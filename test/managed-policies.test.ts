@@ -45,13 +45,13 @@ test('who manages keys uses none, makes no principals, and grants nobody the use
   assert.ok(others.includes('CreateGrant') && others.includes('CreateAccessKey'))
   for (const name of [...cryptography, 'ReEncryptFrom', 'ReEncryptTo', ...others])
     assert.ok(!may('KeyAdministrator', name), name)
-  for (const name of [...rightsOverKeys, ...ofGroup('keys', 'versions', 'material', 'aliases')])
+  for (const name of [...rightsOverKeys, ...ofGroup('keys', 'versions', 'material', 'keyStores', 'aliases')])
     assert.ok(may('KeyAdministrator', name), name)
 })
 
 test('who uses keys manages nothing', () => {
   for (const name of [...cryptography, 'ReEncryptFrom', 'ReEncryptTo']) assert.ok(may('KeyUser', name), name)
-  for (const name of ofGroup('keys', 'versions', 'material', 'aliases', 'access', 'audit', 'usage'))
+  for (const name of ofGroup('keys', 'versions', 'material', 'keyStores', 'aliases', 'access', 'audit', 'usage'))
     assert.ok(!may('KeyUser', name) || reads(name), name)
 })
 

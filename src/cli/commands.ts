@@ -60,6 +60,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   mac: 'Message authentication codes',
   kem: 'Key encapsulation (ML-KEM)',
   import: 'Bring your own key material',
+  'key-store': 'External key stores: keys that a key manager of yours holds the other half of',
   access: 'Principals, credentials, policies, accounts',
   audit: 'The audit log: search, verify, prove',
   usage: 'What keys were used for, and what they cost',

@@ -53,6 +53,16 @@ const problems = {
   InvalidKeyMaterial: 'The key material is not valid.',
   IncorrectKeyMaterial: 'This is not the key material that was first imported into the key.',
   ApprovalRequired: 'A second principal must approve this.',
+  // external key stores
+  KeyStoreNotFound: 'The key store does not exist.',
+  KeyStoreExists: 'There is such a key store already.',
+  KeyStoreNotEmpty: 'There are keys in this key store.',
+  KeyStoreStateConflict: 'The connection state of the key store does not allow this.',
+  KeyStoreAddressNotAllowed: 'The operator of this service has not allowed this address.',
+  KeyStoreProxyFailed: 'The external key store proxy failed.',
+  ExternalKeyNotFound: 'The external key manager has no such key.',
+  ExternalKeyInUse: 'The external key belongs to another key already.',
+  ExternalKeyUnfit: 'The external key cannot be used.',
   // access
   PrincipalNotFound: 'The principal does not exist.',
   PrincipalExists: 'The principal exists already.',

@@ -1,8 +1,10 @@
+import type { ExternalKey } from './key-store.ts'
 import type { Scope } from './scope.ts'
 import type { KeySpec, KeyUsage } from './specs.ts'
 import type { Instant } from './time.ts'
 
-export type ProtectionLevel = 'SOFTWARE' | 'HSM'
+/** EXTERNAL: encrypted here, and once more by a key manager of the owner's, so that neither can open it alone. */
+export type ProtectionLevel = 'SOFTWARE' | 'HSM' | 'EXTERNAL'
 
 export type WrappingKeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'SM2'
 
@@ -70,6 +72,8 @@ export type Key = Scope & {
   readonly pendingMaterial?: { readonly versionId: string; readonly expiresAt?: Instant }
   /** The last warning that this very expiry is near: given so many days before it. */
   readonly expiryWarned?: { readonly expiresAt: Instant; readonly days: number }
+  /** Of origin EXTERNAL_KEY_STORE: the key in the key manager of its owner. */
+  readonly external?: ExternalKey
   /** Dual control: key material is imported only once a second principal has approved it. */
   readonly importApproval?: true
   readonly tags: Readonly<Record<string, string>>
@@ -112,6 +116,7 @@ export type KeyVersion = MaterialBinding & {
   /** Absent while imported material is deleted or expired. */
   readonly sealed?: SealedMaterial
   readonly imported?: ImportedFacts
+  readonly external?: ExternalKey
   /** Asymmetric only: DER SubjectPublicKeyInfo (RFC 5280), base64. */
   readonly publicKey?: string
 }

@@ -2,6 +2,7 @@
 import type { Awaitable } from './awaitable.ts'
 import type { EventType, KeyEvent } from './event.ts'
 import type { KeyVersion, MaterialBinding, ProtectionLevel, SealedMaterial, WrappingKeySpec } from './key.ts'
+import type { KeyStoreProxy } from './key-store.ts'
 import type { Collection, Collections } from './records.ts'
 import type { Scope } from './scope.ts'
 import type { EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, SigningAlgorithm } from './specs.ts'
@@ -227,6 +228,13 @@ export type ImportedMaterial = NewMaterial & {
   readonly fingerprint: string
 }
 
+/** In whose name and for what: told to the key managers of external key stores, which may decide by it. */
+export type OnBehalf = {
+  readonly principalArn: string
+  readonly operation: string
+  readonly requestId: string
+}
+
 /**
  * Holds key material and computes with it. Plaintext key bytes exist only inside. Wrong input (a length, a point off the
  * curve, a tampered ciphertext) is a Problem; material that does not open under its binding is a Problem `Internal`.
@@ -240,9 +248,14 @@ export type Device = {
   /** The number of the algorithm, as it stands in the header of an envelope (docs/ciphertext.md). */
   envelopeAlgorithm(spec: KeySpec): number
   /** Nonce, ciphertext and tag in one piece. The device draws the nonce. The associated data is authenticated. */
-  encrypt(version: KeyVersion, plaintext: Uint8Array, associatedData: Uint8Array): Promise<Uint8Array>
+  encrypt(
+    version: KeyVersion,
+    plaintext: Uint8Array,
+    associatedData: Uint8Array,
+    onBehalf?: OnBehalf,
+  ): Promise<Uint8Array>
   /** Throws `InvalidCiphertext` for whatever reason it does not open. */
-  decrypt(version: KeyVersion, body: Uint8Array, associatedData: Uint8Array): Promise<Uint8Array>
+  decrypt(version: KeyVersion, body: Uint8Array, associatedData: Uint8Array, onBehalf?: OnBehalf): Promise<Uint8Array>
 
   asymmetricEncrypt(version: KeyVersion, algorithm: EncryptionAlgorithm, plaintext: Uint8Array): Promise<Uint8Array>
   asymmetricDecrypt(version: KeyVersion, algorithm: EncryptionAlgorithm, ciphertext: Uint8Array): Promise<Uint8Array>
@@ -298,6 +311,22 @@ export type Device = {
   selfTest(): Promise<void>
   healthy(): boolean
   close(): Promise<void>
+}
+
+/** A key store, or one that is to be. */
+export type KeyStoreAddress = Scope & { readonly keyStoreId: string; readonly proxy: KeyStoreProxy }
+
+/**
+ * The proxies of external key stores. Nothing is sent to an address that the operator has not allowed
+ * (`KeyStoreAddressNotAllowed`). What goes wrong on the way or there is `KeyStoreProxyFailed`, with `failure` in its facts.
+ */
+export type KeyStoreProxies = {
+  /** Such as `https://xks.example.com`; none where the operator has allowed none. */
+  readonly allowedEndpoints: readonly string[]
+  /** The proxy answers, accepts the signature, and can use its key manager. */
+  check(store: KeyStoreAddress, onBehalf: OnBehalf): Promise<void>
+  /** The key is there, is AES_256, enabled, encrypts and decrypts; else `ExternalKeyNotFound` or `ExternalKeyUnfit`. */
+  checkKey(store: KeyStoreAddress, externalKeyId: string, onBehalf: OnBehalf): Promise<void>
 }
 
 // -------------------------------------------------------------------------------------------------------------- usage
@@ -407,6 +436,7 @@ export type World = {
   readonly random: Random
   readonly store: Store
   readonly devices: ReadonlyMap<ProtectionLevel, Device>
+  readonly keyStoreProxies: KeyStoreProxies
   /** Where this process puts its records. */
   readonly audit: ProvableLog
   /** All audit logs of the installation on this machine, by number: in them stands every record that is durable by now. */

@@ -1,5 +1,6 @@
 import type { Grant } from './grant.ts'
 import type { Alias, ImportRequest, Key, KeyVersion, Tombstone, WrappingKey } from './key.ts'
+import type { KeyStores } from './key-store.ts'
 import { dueAt, upcomingOf } from './lifecycle.ts'
 import type { OneTimeCode, Passkey } from './passkey.ts'
 import type { Account, Credential, PolicyRecord, Principal } from './principal.ts'
@@ -17,6 +18,7 @@ export type Collections = {
   passkey: Passkey
   oneTimeCode: OneTimeCode
   key: Key
+  keyStores: KeyStores
   version: KeyVersion
   alias: Alias
   wrappingKey: WrappingKey
@@ -95,9 +97,12 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
       created: (key) => sortable(key.createdAt, 13),
       state: (key) => key.state.is,
       upcoming: (key) => firstUpcoming(key),
+      external: ({ external, keyId }) =>
+        external === undefined ? undefined : `${external.keyStoreId}/${external.externalKeyId}/${keyId}`,
     },
     due: dueAt,
   },
+  keyStores: { partition: partitionOf, id: () => 'all', indexes: {} },
   version: {
     partition: partitionOf,
     id: (version) => `${version.keyId}/${version.versionId}`,

@@ -30,6 +30,11 @@ import { generateRandom } from './cryptography/generate-random.ts'
 import { getPublicKey } from './cryptography/get-public-key.ts'
 import { generateMac, verifyMac } from './cryptography/mac.ts'
 import { reEncrypt } from './cryptography/re-encrypt.ts'
+import { connectCustomKeyStore, disconnectCustomKeyStore } from './key-stores/connection.ts'
+import { createCustomKeyStore } from './key-stores/create-custom-key-store.ts'
+import { deleteCustomKeyStore } from './key-stores/delete-custom-key-store.ts'
+import { describeCustomKeyStores } from './key-stores/describe-custom-key-stores.ts'
+import { updateCustomKeyStore } from './key-stores/update-custom-key-store.ts'
 import { cancelKeyDeletion } from './keys/cancel-key-deletion.ts'
 import { createKey } from './keys/create-key.ts'
 import { describeKey } from './keys/describe-key.ts'
@@ -129,6 +134,12 @@ export const operations: readonly AnyOperation[] = [
   rejectImport,
   listImportRequests,
   deleteKeyMaterial,
+  createCustomKeyStore,
+  describeCustomKeyStores,
+  updateCustomKeyStore,
+  deleteCustomKeyStore,
+  connectCustomKeyStore,
+  disconnectCustomKeyStore,
   getCallerIdentity,
   createPrincipal,
   listPrincipals,

@@ -12,14 +12,17 @@ import type { Key, KeyVersion } from '../domain/key.ts'
 import type { Device, World } from '../domain/ports.ts'
 import { partitionOf } from '../domain/scope.ts'
 import { specs } from '../domain/specs.ts'
-import type { Differences } from './operation.ts'
+import type { Context, Differences } from './operation.ts'
 
 export function deviceOf(world: Pick<World, 'devices'>, key: Pick<Key, 'protection'>): Device {
   const device = world.devices.get(key.protection)
   if (device === undefined)
     throw problem('DeviceUnavailable', {
       message: `No device of protection level ${key.protection} is configured.`,
-      mend: 'Configure one (docs/operating/hsm.md), or use protection level SOFTWARE.',
+      mend:
+        key.protection === 'EXTERNAL'
+          ? 'Let the operator allow the address of its key store (docs/operating/external-key-stores.md).'
+          : 'Configure one (docs/operating/hsm.md), or use protection level SOFTWARE.',
     })
   return device
 }
@@ -62,9 +65,11 @@ export function namedVersion(
   })
 }
 
+type Asking = Pick<Context, 'world' | 'onBehalf'>
+
 /** Header and body in one piece. */
 export async function encryptUnder(
-  world: World,
+  { world, onBehalf }: Asking,
   key: Key,
   plaintext: Uint8Array,
   context: EncryptionContext | undefined,
@@ -77,13 +82,13 @@ export async function encryptUnder(
     keyId: key.keyId,
     versionId: version.versionId,
   })
-  const body = await device.encrypt(version, plaintext, associatedData(header, context))
+  const body = await device.encrypt(version, plaintext, associatedData(header, context), onBehalf)
   return { ciphertextBlob: Buffer.concat([header, body]), keyVersionId: version.versionId }
 }
 
 /** Whatever of key, version, algorithm, context or bytes does not fit: `InvalidCiphertext`, and nothing more is told. */
 export async function decryptUnder(
-  world: World,
+  { world, onBehalf }: Asking,
   key: Key,
   envelope: Envelope,
   context: EncryptionContext | undefined,
@@ -96,7 +101,7 @@ export async function decryptUnder(
   if (version === undefined || device.envelopeAlgorithm(version.spec) !== header.algorithm)
     throw problem('InvalidCiphertext')
   if (version.sealed === undefined) throw problem('KeyPendingImport', { mend: 'Import the key material first.' })
-  const plaintext = await device.decrypt(version, body, associatedData(headerBytes, context))
+  const plaintext = await device.decrypt(version, body, associatedData(headerBytes, context), onBehalf)
   return { plaintext, keyVersionId: version.versionId }
 }
 

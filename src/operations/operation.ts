@@ -9,7 +9,7 @@ import type { GrantTerms } from '../domain/grant.ts'
 import type { Key } from '../domain/key.ts'
 import { requireEnabled, stateAt } from '../domain/lifecycle.ts'
 import type { Decision, Explanation } from '../domain/policy.ts'
-import type { Change, World } from '../domain/ports.ts'
+import type { Change, OnBehalf, World } from '../domain/ports.ts'
 import type { Caller, Principal } from '../domain/principal.ts'
 import type { Scope } from '../domain/scope.ts'
 import type { KeyUsage } from '../domain/specs.ts'
@@ -95,6 +95,8 @@ export type Context = {
   readonly scope: Scope
   readonly requestId: string
   readonly now: Instant
+  /** For devices that ask others. */
+  readonly onBehalf: OnBehalf
   /** Which face asked: for the words of an answer, never for what is done. */
   readonly protocol: string
   /** All or nothing, together with this request's audit record. */
@@ -174,6 +176,7 @@ export type OperationGroup =
   | 'keys'
   | 'versions'
   | 'material'
+  | 'keyStores'
   | 'aliases'
   | 'access'
   | 'audit'

@@ -87,7 +87,10 @@ export const keyRef = z
 export const keyVersionId = z.uuid().describe('The id of a key version.')
 export const keySpec = z.enum(keySpecs as [KeySpec, ...KeySpec[]])
 export const keyUsage = z.enum(keyUsages as [KeyUsage, ...KeyUsage[]])
+/** Those that a key can be asked for with. */
 export const protectionLevel = z.enum(['SOFTWARE', 'HSM'])
+/** Those that a key can have. */
+export const keyProtection = z.enum(['SOFTWARE', 'HSM', 'EXTERNAL'])
 export const description = z.string().max(8192)
 
 /** All algorithm names of a usage, over all specs. */

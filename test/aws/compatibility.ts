@@ -79,8 +79,10 @@ AWS CLI 2 before 2.13 does not know these variables, and asks the real cloud: gi
 - Rotation periods are 90 to 730 days; AWS goes up to 2,560.
 - A member of a request that the model does not have is refused, where AWS passes it over.
 - A ciphertext without KeyId means a key of the caller's own account. Another account's key is named by its ARN.
-- Inside answers there is never a CloudHsmClusterId, CustomKeyStoreId or XksKeyConfiguration (no key stores), a
-  service principal, or a CloudTrailEventId and KmsRequestId (the audit log has the request ids).
+- Custom key stores are external ones (docs/operating/external-key-stores.md), at addresses that the operator allows, over
+  PUBLIC_ENDPOINT; there are no CloudHSM key stores. Connecting is done when it is answered: CONNECTED, or FAILED.
+- Inside answers there is never a CloudHsmClusterId, a VPC endpoint service, a service principal, or a CloudTrailEventId and
+  KmsRequestId (the audit log has the request ids).
 - Where AWS says only that something is not valid, the message here may go on with what to do about it. The code of the
   error is always that of AWS.
 - Automatic and on-demand rotation are done when they are answered; states such as Creating and Updating do not occur.

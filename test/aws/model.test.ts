@@ -83,6 +83,11 @@ const texts = [
   'arn:aws:s3:us-east-1:111122223333:a',
   'kms.amazonaws.com',
   'a'.repeat(64),
+  'cluster-abcdefghijk',
+  'com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0',
+  'MUBSXM6K3KMXHN6RRCXI7TWQ22',
+  'https://xks.example.com',
+  '/kms/xks/v1',
   'a',
 ]
 

@@ -672,21 +672,6 @@ test('the primary of a multi-Region key waits for its copies before its own days
   }
 })
 
-test('custom key stores are refused with the reason', async () => {
-  for (const call of [
-    client.send(new kms.CreateCustomKeyStoreCommand({ CustomKeyStoreName: 'x' })),
-    client.send(new kms.DescribeCustomKeyStoresCommand({})),
-    client.send(new kms.UpdateCustomKeyStoreCommand({ CustomKeyStoreId: 'cks-1' })),
-    client.send(new kms.DeleteCustomKeyStoreCommand({ CustomKeyStoreId: 'cks-1' })),
-    client.send(new kms.ConnectCustomKeyStoreCommand({ CustomKeyStoreId: 'cks-1' })),
-    client.send(new kms.DisconnectCustomKeyStoreCommand({ CustomKeyStoreId: 'cks-1' })),
-  ]) {
-    const refused = await refusal(call)
-    assert.equal(refused.name, 'UnsupportedOperationException')
-    assert.match(refused.message, /key stores/)
-  }
-})
-
 test('a dry run checks everything and changes nothing', async () => {
   const { KeyId } = await newKey()
   const { CiphertextBlob } = await client.send(new kms.EncryptCommand({ KeyId, Plaintext: bytes('x') }))

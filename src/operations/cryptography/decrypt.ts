@@ -20,8 +20,13 @@ export const decrypt = operation({
   }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string(), plaintext: bytes(plaintextBytes) }),
   audit: ['keyId', 'encryptionContext'],
-  async run({ world, key, input, note }) {
-    const opened = await decryptUnder(world, key, decodeEnvelope(input.ciphertextBlob), input.encryptionContext)
+  async run({ world, onBehalf, key, input, note }) {
+    const opened = await decryptUnder(
+      { world, onBehalf },
+      key,
+      decodeEnvelope(input.ciphertextBlob),
+      input.encryptionContext,
+    )
     note(opened)
     return { keyId: key.keyId, ...opened }
   },

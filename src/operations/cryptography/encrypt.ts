@@ -23,9 +23,9 @@ export const encrypt = operation({
   }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string(), ciphertextBlob: bytes(ciphertextBytes) }),
   audit: ['keyId', 'encryptionContext'],
-  async run({ world, key, input, note }) {
+  async run({ world, onBehalf, key, input, note }) {
     requireSymmetric(key)
-    const sealed = await encryptUnder(world, key, input.plaintext, input.encryptionContext)
+    const sealed = await encryptUnder({ world, onBehalf }, key, input.plaintext, input.encryptionContext)
     note(sealed)
     return { keyId: key.keyId, ...sealed }
   },

@@ -54,9 +54,14 @@ export const exportDataKey = operation({
   }),
   output: z.object({ keyId: z.string(), keyVersionId: z.string(), exportedDataKey }),
   audit: ['encryptionContext', 'wrappingKeySpec', 'wrappingAlgorithm'],
-  async run({ world, key, input, note, permit }) {
+  async run({ world, onBehalf, key, input, note, permit }) {
     await permit('ExportDataKey', keyArn(key))
-    const opened = await decryptUnder(world, key, decodeEnvelope(input.ciphertextBlob), input.encryptionContext)
+    const opened = await decryptUnder(
+      { world, onBehalf },
+      key,
+      decodeEnvelope(input.ciphertextBlob),
+      input.encryptionContext,
+    )
     note({ keyVersionId: opened.keyVersionId })
     try {
       const exported = await wrapFor(world, input, opened.plaintext)
@@ -84,13 +89,18 @@ export const generateAndExportDataKey = operation({
     exportedDataKey,
   }),
   audit: ['keyId', 'dataKeySpec', 'numberOfBytes', 'encryptionContext', 'wrappingKeySpec', 'wrappingAlgorithm'],
-  async run({ world, key, input, note, permit }) {
+  async run({ world, onBehalf, key, input, note, permit }) {
     await permit('GenerateAndExportDataKey', keyArn(key))
     requireSymmetric(key)
     const dataKey = world.random.bytes(dataKeyLength(input))
     try {
       const exported = await wrapFor(world, input, dataKey)
-      const { ciphertextBlob, keyVersionId } = await encryptUnder(world, key, dataKey, input.encryptionContext)
+      const { ciphertextBlob, keyVersionId } = await encryptUnder(
+        { world, onBehalf },
+        key,
+        dataKey,
+        input.encryptionContext,
+      )
       note({ keyVersionId })
       return { keyId: key.keyId, keyVersionId, ciphertextBlob, exportedDataKey: exported }
     } finally {

@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import type { Key } from '../../domain/key.ts'
-import type { World } from '../../domain/ports.ts'
 import { type KeySpec, keySpecs, specs } from '../../domain/specs.ts'
 import { encryptUnder, requireSymmetric } from '../material.ts'
-import { operation, usable } from '../operation.ts'
+import { type Context, operation, usable } from '../operation.ts'
 import { bytes, encryptionContext, keyRef } from '../shapes.ts'
 
 const pairSpecs = keySpecs.filter((spec) => specs[spec].family === 'asymmetric') as [KeySpec, ...KeySpec[]]
@@ -21,13 +20,17 @@ const sealedPair = {
   privateKeyCiphertextBlob: bytes({ min: 1, max: 8192 }),
 }
 
-async function makePair(world: World, key: Key, wish: z.output<typeof input>) {
+async function makePair(
+  { world, onBehalf }: Pick<Context, 'world' | 'onBehalf'>,
+  key: Key,
+  wish: z.output<typeof input>,
+) {
   requireSymmetric(key)
   // The pair is the caller's own: the software device makes it, whatever protects the key that encrypts it.
   const device = world.devices.get('SOFTWARE') ?? world.devices.get('HSM')
   if (device === undefined) throw new Error('there is always a device')
   const pair = await device.generateKeyPair(wish.keyPairSpec)
-  const sealed = await encryptUnder(world, key, pair.privateKey, wish.encryptionContext)
+  const sealed = await encryptUnder({ world, onBehalf }, key, pair.privateKey, wish.encryptionContext)
   return {
     privateKey: pair.privateKey,
     rest: {
@@ -51,8 +54,8 @@ export const generateDataKeyPair = operation({
   input,
   output: z.object({ ...sealedPair, privateKeyPlaintext: bytes({ min: 1, max: 8192 }) }),
   audit: ['keyId', 'keyPairSpec', 'encryptionContext'],
-  async run({ world, key, input: wish, note }) {
-    const { privateKey, rest } = await makePair(world, key, wish)
+  async run({ world, onBehalf, key, input: wish, note }) {
+    const { privateKey, rest } = await makePair({ world, onBehalf }, key, wish)
     note({ keyVersionId: rest.keyVersionId })
     return { ...rest, privateKeyPlaintext: privateKey }
   },
@@ -69,8 +72,8 @@ export const generateDataKeyPairWithoutPlaintext = operation({
   input,
   output: z.object(sealedPair),
   audit: ['keyId', 'keyPairSpec', 'encryptionContext'],
-  async run({ world, key, input: wish, note }) {
-    const { privateKey, rest } = await makePair(world, key, wish)
+  async run({ world, onBehalf, key, input: wish, note }) {
+    const { privateKey, rest } = await makePair({ world, onBehalf }, key, wish)
     privateKey.fill(0)
     note({ keyVersionId: rest.keyVersionId })
     return rest

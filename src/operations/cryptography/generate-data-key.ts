@@ -46,10 +46,10 @@ export const generateDataKey = operation({
     ciphertextBlob: bytes(ciphertextBytes),
   }),
   audit: ['keyId', 'dataKeySpec', 'numberOfBytes', 'encryptionContext'],
-  async run({ world, key, input: wish, note }) {
+  async run({ world, onBehalf, key, input: wish, note }) {
     requireSymmetric(key)
     const plaintext = world.random.bytes(dataKeyLength(wish))
-    const sealed = await encryptUnder(world, key, plaintext, wish.encryptionContext)
+    const sealed = await encryptUnder({ world, onBehalf }, key, plaintext, wish.encryptionContext)
     note(sealed)
     return { keyId: key.keyId, plaintext, ...sealed }
   },
@@ -66,11 +66,11 @@ export const generateDataKeyWithoutPlaintext = operation({
   input,
   output: z.object({ keyId: z.string(), keyVersionId: z.string(), ciphertextBlob: bytes(ciphertextBytes) }),
   audit: ['keyId', 'dataKeySpec', 'numberOfBytes', 'encryptionContext'],
-  async run({ world, key, input: wish, note }) {
+  async run({ world, onBehalf, key, input: wish, note }) {
     requireSymmetric(key)
     const plaintext = world.random.bytes(dataKeyLength(wish))
     try {
-      const sealed = await encryptUnder(world, key, plaintext, wish.encryptionContext)
+      const sealed = await encryptUnder({ world, onBehalf }, key, plaintext, wish.encryptionContext)
       note(sealed)
       return { keyId: key.keyId, ...sealed }
     } finally {

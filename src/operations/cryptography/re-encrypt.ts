@@ -93,7 +93,7 @@ async function open(
       ciphertextBlob: wish.ciphertextBlob,
     })
   requireSymmetric(key)
-  return decryptUnder(context.world, key, decodeEnvelope(wish.ciphertextBlob), wish.sourceEncryptionContext)
+  return decryptUnder(context, key, decodeEnvelope(wish.ciphertextBlob), wish.sourceEncryptionContext)
 }
 
 async function seal(
@@ -109,5 +109,5 @@ async function seal(
       plaintext,
     })
   requireSymmetric(key)
-  return encryptUnder(context.world, key, plaintext, wish.destinationEncryptionContext)
+  return encryptUnder(context, key, plaintext, wish.destinationEncryptionContext)
 }

@@ -5,7 +5,7 @@ import { keyArn } from '../../domain/key-reference.ts'
 import { deleteAtOf, stateAt } from '../../domain/lifecycle.ts'
 import { algorithmsOf, specs } from '../../domain/specs.ts'
 import type { Instant } from '../../domain/time.ts'
-import { instant, keySpec, keyUsage, protectionLevel, tags } from '../shapes.ts'
+import { instant, keyProtection, keySpec, keyUsage, tags } from '../shapes.ts'
 
 const copyFacts = z.object({ region: z.string(), keyArn: z.string() })
 
@@ -16,12 +16,20 @@ export const keyMetadata = z
     account: z.string(),
     region: z.string(),
     description: z.string(),
-    keyState: z.enum(['Enabled', 'Disabled', 'PendingImport', 'PendingDeletion', 'PendingReplicaDeletion']),
+    keyState: z.enum([
+      'Enabled',
+      'Disabled',
+      'PendingImport',
+      'PendingDeletion',
+      'PendingReplicaDeletion',
+      'Unavailable',
+    ]),
     keySpec,
     keyUsage,
     algorithms: z.array(z.string()),
     origin: z.enum(['KEYWARD', 'EXTERNAL', 'EXTERNAL_KEY_STORE']),
-    protectionLevel,
+    protectionLevel: keyProtection,
+    external: z.object({ keyStoreId: z.string(), externalKeyId: z.string() }).optional(),
     createdAt: instant(),
     createdBy: z.string(),
     /** Symmetric and MAC keys only: an asymmetric key has no primary version (R41). */
@@ -71,6 +79,7 @@ export function describeKey(key: Key, now: Instant): KeyMetadata {
     algorithms: [...algorithmsOf(key.spec, key.usage)],
     origin: key.origin,
     protectionLevel: key.protection,
+    external: key.external === undefined ? undefined : { ...key.external },
     createdAt: key.createdAt,
     createdBy: key.createdBy,
     primaryVersionId: asymmetric ? undefined : key.currentVersionId,

@@ -1,6 +1,7 @@
 /** How a key comes to be: its record and its first version, made together. */
 import { problem } from '../../domain/errors.ts'
 import type { Key, KeyOrigin, KeyVersion, ProtectionLevel } from '../../domain/key.ts'
+import type { ExternalKey } from '../../domain/key-store.ts'
 import type { Change, World } from '../../domain/ports.ts'
 import type { Scope } from '../../domain/scope.ts'
 import { algorithmsOf, defaultUsage, type KeySpec, type KeyUsage, keySpecs, specs } from '../../domain/specs.ts'
@@ -22,6 +23,7 @@ export type KeyWish = {
   readonly importsEverySpec?: true | undefined
   readonly importApproval?: true | undefined
   readonly multiRegion?: boolean | undefined
+  readonly external?: ExternalKey | undefined
 }
 
 export async function newKey(
@@ -66,6 +68,7 @@ export async function newKey(
     ...(wish.defaultFor === undefined ? {} : { defaultFor: wish.defaultFor }),
     ...(wish.policy === undefined ? {} : { policy: wish.policy }),
     ...(wish.importApproval === undefined ? {} : { importApproval: wish.importApproval }),
+    ...(wish.external === undefined ? {} : { external: wish.external }),
     ...(wish.multiRegion ? { multiRegion: { primaryRegion: scope.region, regions: [scope.region] } } : {}),
   }
   const changes: Change[] = [{ put: 'key', record: key }]
@@ -92,6 +95,12 @@ function checkWish(world: World, wish: KeyWish, usage: KeyUsage): void {
       member: 'importApproval',
       message: 'Approval of imports is for keys of external origin.',
       mend: 'Leave importApproval out, or set origin to EXTERNAL.',
+    })
+  if (wish.external !== undefined && (wish.multiRegion || wish.protection !== 'EXTERNAL'))
+    throw problem('InvalidRequest', {
+      member: wish.multiRegion ? 'multiRegion' : 'protectionLevel',
+      message: 'A key in an external key store is in one region, and of protection level EXTERNAL.',
+      mend: 'Leave multiRegion and protectionLevel out.',
     })
   if (wish.rotationPeriodDays !== undefined) requireRotatable({ ...wish, defaultFor: undefined })
   const device = deviceOf(world, wish)
@@ -123,8 +132,8 @@ export function requireRotatable(key: {
     })
   if (key.origin !== 'KEYWARD')
     throw problem('RotationNotSupported', {
-      message: 'Imported key material is not rotated automatically.',
-      mend: 'Create another key, import new material there, and point the alias at it.',
+      message: `Keys of origin ${key.origin} are not rotated by the service, which does not make their material.`,
+      mend: 'Create another key with new material, and point the alias at it.',
       facts: { keyId: key.keyId, origin: key.origin },
     })
 }
@@ -132,7 +141,12 @@ export function requireRotatable(key: {
 /** The next version of a key, with fresh material. */
 export async function newVersion(
   world: World,
-  key: Scope & { readonly keyId: string; readonly spec: KeySpec; readonly protection: ProtectionLevel },
+  key: Scope & {
+    readonly keyId: string
+    readonly spec: KeySpec
+    readonly protection: ProtectionLevel
+    readonly external?: ExternalKey | undefined
+  },
   number: number,
   createdAt: Instant,
 ): Promise<KeyVersion> {
@@ -150,6 +164,7 @@ export async function newVersion(
     number,
     createdAt,
     sealed,
+    ...(key.external === undefined ? {} : { external: key.external }),
     ...(publicKey === undefined ? {} : { publicKey: Buffer.from(publicKey).toString('base64') }),
   }
 }

@@ -5,7 +5,7 @@ import type { World } from '../../domain/ports.ts'
 import { partitionOf, type Scope } from '../../domain/scope.ts'
 import { dayMs, type Instant } from '../../domain/time.ts'
 import { operation } from '../operation.ts'
-import { instant, none, protectionLevel } from '../shapes.ts'
+import { instant, keyProtection, none } from '../shapes.ts'
 
 /** So many keys of the calendar are looked at: the answer stays small and quick however many there are. */
 const mostUpcoming = 500
@@ -66,7 +66,7 @@ export const getOverview = operation({
         .describe('The latest ones, summed up by hour.'),
     }),
     audit: z.object({ healthy: z.boolean(), records: z.number().int() }),
-    devices: z.array(z.object({ protectionLevel, healthy: z.boolean() })),
+    devices: z.array(z.object({ protectionLevel: keyProtection, healthy: z.boolean() })),
     importsWaiting: z.number().int().describe('Imports that wait for a second principal.'),
   }),
   audit: [],

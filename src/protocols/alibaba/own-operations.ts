@@ -41,11 +41,15 @@ const describeService = operation({
     keySpecs: z.array(z.object({ keySpec, protectionLevels: z.array(protectionLevel), usages: z.array(keyUsage) })),
   }),
   audit: [],
-  async run({ world: { devices } }) {
+  async run({ world }) {
+    // Keys of external key stores are made at other faces.
+    const devices = [...world.devices.values()].flatMap((device) =>
+      device.protection === 'EXTERNAL' ? [] : [{ level: device.protection, device }],
+    )
     const offered = keySpecs.map((spec) => {
       const usages = Object.keys(specs[spec].usages) as KeyUsage[]
-      const can = [...devices.values()].map((device) => ({
-        level: device.protection,
+      const can = devices.map(({ level, device }) => ({
+        level,
         usages: usages.filter((usage) => device.supports(spec, usage)),
       }))
       return {
@@ -55,7 +59,7 @@ const describeService = operation({
       }
     })
     return {
-      protectionLevels: [...devices.keys()],
+      protectionLevels: devices.map(({ level }) => level),
       keySpecs: offered.filter(({ usages }) => usages.length > 0),
     }
   },

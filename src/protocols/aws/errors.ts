@@ -1,6 +1,7 @@
 /** Problems in the words of AWS KMS: its codes, its sentences, and 400 for whatever the caller can mend. */
 import { type Problem, type ProblemCode, problem } from '../../domain/errors.ts'
 import { aliasArn } from '../../domain/key-reference.ts'
+import type { ProxyFailure } from '../../domain/key-store.ts'
 import type { HttpAnswer } from '../http.ts'
 import { originWord, specWord } from './words.ts'
 
@@ -51,6 +52,46 @@ const unsupportedOfKey = ofKey('UnsupportedOperationException', (arn, error) =>
     ? `${arn}: ${error.message}`
     : `${arn} origin is ${originWord(error.facts.origin)} which is not valid for this operation.`,
 )
+
+/** Actions on a key store itself, which have codes of their own for what its proxy does. */
+const ofKeyStores: ReadonlySet<unknown> = new Set(['CreateCustomKeyStore', 'UpdateCustomKeyStore'])
+/** These, and the birth of a key, know the states of a key store; all others only those of a key. */
+const seesKeyStores: ReadonlySet<unknown> = new Set([
+  ...ofKeyStores,
+  'ConnectCustomKeyStore',
+  'DisconnectCustomKeyStore',
+  'DeleteCustomKeyStore',
+  'CreateKey',
+])
+
+/** One code at the birth of a key, where the caller names the external key; another while it is used. */
+const ofExternalKey =
+  (codeAtBirth: string): Words =>
+  (error, failed) =>
+    own(failed.action === 'CreateKey' ? codeAtBirth : 'KMSInvalidStateException')(error, failed)
+
+const proxyCodes: Readonly<Record<ProxyFailure, string>> = {
+  NotReachable: 'XksProxyUriUnreachableException',
+  InvalidTls: 'XksProxyUriUnreachableException',
+  TimedOut: 'XksProxyUriUnreachableException',
+  Throttled: 'XksProxyUriUnreachableException',
+  NotAuthenticated: 'XksProxyIncorrectAuthenticationCredentialException',
+  AccessDenied: 'XksProxyInvalidResponseException',
+  InvalidPath: 'XksProxyInvalidConfigurationException',
+  InvalidResponse: 'XksProxyInvalidResponseException',
+  UnsupportedOperation: 'XksProxyInvalidResponseException',
+  ManagerUnavailable: 'XksProxyInvalidResponseException',
+}
+
+const proxyFailed: Words = (error, failed) => {
+  const failure = error.facts.failure as ProxyFailure
+  if (ofKeyStores.has(failed.action)) return own(proxyCodes[failure])(error, failed)
+  return own(
+    failed.action === 'CreateKey' && failure !== 'AccessDenied'
+      ? 'CustomKeyStoreInvalidStateException'
+      : 'KMSInvalidStateException',
+  )(error, failed)
+}
 
 const serviceTrouble = own('DependencyTimeoutException')
 
@@ -156,7 +197,10 @@ const words: Readonly<Record<ProblemCode, Words>> = {
   DeletionProtected: own('KMSInvalidStateException'),
   RecentlyUsed: own('KMSInvalidStateException'),
   RotationNotSupported: unsupportedOfKey,
-  InvalidCiphertext: silent('InvalidCiphertext', 'InvalidCiphertextException'),
+  InvalidCiphertext: (error, failed) =>
+    error.facts.external === true
+      ? own('KMSInvalidStateException')(error, failed)
+      : silent('InvalidCiphertext', 'InvalidCiphertextException')(error, failed),
   IncorrectKey: () => ({
     code: 'IncorrectKeyException',
     message: 'The key ID in the request does not identify a CMK that can perform this operation.',
@@ -169,6 +213,23 @@ const words: Readonly<Record<ProblemCode, Words>> = {
   InvalidKeyMaterial: own('InvalidCiphertextException'),
   IncorrectKeyMaterial: own('IncorrectKeyMaterialException'),
   ApprovalRequired: own('KMSInvalidStateException'),
+  KeyStoreNotFound: own('CustomKeyStoreNotFoundException'),
+  KeyStoreExists: (error, failed) =>
+    own(error.facts.same === 'name' ? 'CustomKeyStoreNameInUseException' : 'XksProxyUriInUseException')(error, failed),
+  KeyStoreNotEmpty: own('CustomKeyStoreHasCMKsException'),
+  KeyStoreStateConflict: (error, failed) => {
+    if (seesKeyStores.has(failed.action)) return own('CustomKeyStoreInvalidStateException')(error, failed)
+    return own('KMSInvalidStateException')(error, failed)
+  },
+  KeyStoreAddressNotAllowed: (error, failed) =>
+    own(ofKeyStores.has(failed.action) ? 'XksProxyInvalidConfigurationException' : 'KMSInvalidStateException')(
+      error,
+      failed,
+    ),
+  KeyStoreProxyFailed: proxyFailed,
+  ExternalKeyNotFound: ofExternalKey('XksKeyNotFoundException'),
+  ExternalKeyInUse: own('XksKeyAlreadyInUseException'),
+  ExternalKeyUnfit: ofExternalKey('XksKeyInvalidConfigurationException'),
   PrincipalNotFound: own('NotFoundException'),
   PrincipalExists: own('AlreadyExistsException'),
   PolicyNotFound: (error, failed) => ({

@@ -41,6 +41,7 @@ export const actionNames = Object.keys(facts.operations) as readonly Action[]
  * - An external key store is whatever address the operator allows; AWS wants a public name and one port.
  */
 const deviations: Model['types'] = {
+  XksProxyUriEndpointType: { t: 'string', min: 10, max: 128, pattern: 'https://[a-zA-Z0-9.-]+(?::[0-9]{1,5})?' },
   RegionType: { t: 'string', min: 1, max: 64, pattern: '[a-z][a-z0-9]*(?:-[a-z0-9]+)*' },
   RotationPeriodInDaysType: { t: 'integer', min: 90, max: 730 },
 }

@@ -3,6 +3,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
+import { Sha256 } from '../../../test/aws/sha256.ts'
 import { Problem } from '../../domain/errors.ts'
 import type { AccessKey } from '../authenticator.ts'
 import type { HttpRequest } from '../http.ts'
@@ -17,19 +18,7 @@ const signer = new SignatureV4({
   service: 'kms',
   region: 'us-east-1',
   credentials: { accessKeyId, secretAccessKey: secret },
-  sha256: class {
-    readonly #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>
-    constructor(key?: string | ArrayBuffer | ArrayBufferView) {
-      this.#hash = key === undefined ? createHash('sha256') : createHmac('sha256', key as Uint8Array)
-    }
-    update(bytes: Uint8Array) {
-      this.#hash.update(bytes)
-    }
-    async digest() {
-      return new Uint8Array(this.#hash.digest())
-    }
-    reset() {}
-  },
+  sha256: Sha256,
 })
 
 type Wish = {

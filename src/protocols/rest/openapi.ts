@@ -20,6 +20,7 @@ const groupNames: Record<AnyOperation['group'], string> = {
   keys: 'Keys',
   versions: 'Key versions and rotation',
   material: 'Importing key material',
+  keyStores: 'External key stores',
   aliases: 'Aliases',
   access: 'Access',
   audit: 'Audit log',

@@ -1,3 +1,4 @@
+import type { ExternalKey } from '../../../domain/key-store.ts'
 import { algorithmsOf, type KeySpec, type KeyUsage } from '../../../domain/specs.ts'
 import { formatInstant } from '../../../domain/time.ts'
 import { keyMaterialIdOf } from '../../../operations/material/key-material-id.ts'
@@ -12,20 +13,20 @@ import {
   type Output,
   pageOf,
   type Rows,
-  refused,
   seconds,
   truncated,
 } from '../binding.ts'
 import { refusal } from '../errors.ts'
 import type { Given } from '../validation.ts'
 import { originWord, specOf, specWord } from '../words.ts'
-import { noKeyStores } from './key-stores.ts'
+import { noCloudHsm } from './key-stores.ts'
 
 /** AWS's KeyMetadata out of ours. */
 export function keyMetadata(key: Output): Output {
   const spec = key.keySpec as KeySpec
   const usage = key.keyUsage as KeyUsage
-  const external = key.origin === 'EXTERNAL'
+  const imported = key.origin === 'EXTERNAL'
+  const external = key.external as ExternalKey | undefined
   const hasMaterial = key.keyState !== 'PendingImport' && key.newestVersionId !== undefined
   const algorithms = (wanted: KeyUsage) => (usage === wanted ? algorithmsOf(spec, usage) : undefined)
   return {
@@ -34,6 +35,8 @@ export function keyMetadata(key: Output): Output {
     Arn: key.keyArn,
     CreationDate: seconds(key.createdAt),
     Enabled: key.keyState === 'Enabled',
+    CustomKeyStoreId: external?.keyStoreId,
+    XksKeyConfiguration: external === undefined ? undefined : { Id: external.externalKeyId },
     Description: key.description,
     KeyUsage: usage,
     KeyState: key.keyState,
@@ -42,7 +45,7 @@ export function keyMetadata(key: Output): Output {
     PendingDeletionWindowInDays: key.pendingWindowInDays,
     ValidTo: seconds(key.materialExpiresAt),
     Origin: originWord(key.origin),
-    ExpirationModel: external && hasMaterial ? expirationModel(key.materialExpiresAt) : undefined,
+    ExpirationModel: imported && hasMaterial ? expirationModel(key.materialExpiresAt) : undefined,
     KeyManager: key.defaultFor === undefined ? 'CUSTOMER' : 'AWS',
     CustomerMasterKeySpec: specWord(spec),
     KeySpec: specWord(spec),
@@ -54,7 +57,9 @@ export function keyMetadata(key: Output): Output {
     MultiRegion: key.multiRegion !== undefined,
     MultiRegionConfiguration: multiRegionConfiguration(key),
     CurrentKeyMaterialId:
-      spec === 'AES_256' && hasMaterial ? keyMaterialIdOf(key.newestVersionId as string) : undefined,
+      spec === 'AES_256' && hasMaterial && external === undefined
+        ? keyMaterialIdOf(key.newestVersionId as string)
+        : undefined,
   }
 }
 
@@ -150,19 +155,14 @@ export const keys = {
       CustomerMasterKeySpec: heeded('the old name of KeySpec'),
       KeySpec: heeded('SYMMETRIC_DEFAULT without it'),
       Origin: as('origin', (origin) => {
-        if (origin === 'AWS_CLOUDHSM')
-          throw refusal(
-            'UnsupportedOperationException',
-            'There are no CloudHSM key stores here: keys of protection level HSM are made through the PKCS#11 module that the operator configures.',
-          )
-        if (origin === 'EXTERNAL_KEY_STORE') throw refusal('UnsupportedOperationException', noKeyStores)
+        if (origin === 'AWS_CLOUDHSM') throw refusal('UnsupportedOperationException', noCloudHsm)
         return origin === 'AWS_KMS' ? 'KEYWARD' : origin
       }),
-      CustomKeyStoreId: refused(noKeyStores),
+      CustomKeyStoreId: 'keyStoreId',
       BypassPolicyLockoutSafetyCheck: bypass,
       Tags: tags,
       MultiRegion: 'multiRegion',
-      XksKeyId: refused(noKeyStores),
+      XksKeyId: 'externalKeyId',
     },
     also: wishOfNewKey,
     gives: { KeyMetadata: metadataOf },
