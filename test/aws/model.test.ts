@@ -86,6 +86,7 @@ const texts = [
   'cluster-abcdefghijk',
   'com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0',
   'MUBSXM6K3KMXHN6RRCXI7TWQ22',
+  '111122223333',
   'https://xks.example.com',
   '/kms/xks/v1',
   'a',
