@@ -10,6 +10,7 @@ const looks: Readonly<Record<KeyMetadata['keyState'], StatusIndicatorProps.Type>
   PendingImport: 'pending',
   PendingDeletion: 'error',
   PendingReplicaDeletion: 'warning',
+  Unavailable: 'warning',
 }
 
 export function KeyStateIndicator({ state }: { readonly state: KeyMetadata['keyState'] }) {

@@ -36,6 +36,7 @@ export const keys = {
     PendingImport: 'Pending import',
     PendingDeletion: 'Pending deletion',
     PendingReplicaDeletion: 'Pending replica deletion',
+    Unavailable: 'Unavailable',
   },
   usages: {
     ENCRYPT_DECRYPT: 'Encrypt and decrypt',
@@ -49,7 +50,7 @@ export const keys = {
     EXTERNAL: 'External',
     EXTERNAL_KEY_STORE: 'External key store',
   },
-  protections: { SOFTWARE: 'Software', HSM: 'HSM' },
+  protections: { SOFTWARE: 'Software', HSM: 'HSM', EXTERNAL: 'External key store' },
   filters: {
     state: 'State',
     spec: 'Key spec',

@@ -38,6 +38,7 @@ export const keys: typeof english = {
     PendingImport: '待导入',
     PendingDeletion: '待删除',
     PendingReplicaDeletion: '待副本删除',
+    Unavailable: '不可用',
   },
   usages: {
     ENCRYPT_DECRYPT: '加密和解密',
@@ -51,7 +52,7 @@ export const keys: typeof english = {
     EXTERNAL: '外部',
     EXTERNAL_KEY_STORE: '外部密钥库',
   },
-  protections: { SOFTWARE: '软件', HSM: '硬件（HSM）' },
+  protections: { SOFTWARE: '软件', HSM: '硬件（HSM）', EXTERNAL: '外部密钥库' },
   filters: {
     state: '状态',
     spec: '密钥规格',
