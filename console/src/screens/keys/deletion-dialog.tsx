@@ -9,10 +9,11 @@ import Spinner from '@cloudscape-design/components/spinner'
 import { useQueries } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import { call } from '../../api/client.ts'
-import { getKeyUsage, type KeyMetadata, scheduleKeyDeletion } from '../../api/operations.ts'
+import { disableKey, getKeyUsage, type KeyMetadata, scheduleKeyDeletion } from '../../api/operations.ts'
 import { useFormats, useText } from '../../i18n/index.tsx'
 import { asCall } from '../../parts/copy-as.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
+import { GuardedButton } from '../../parts/guarded-button.tsx'
 import { ProblemAlert } from '../../parts/problem.tsx'
 import { useChange } from './use-key.ts'
 import { UsesTable } from './uses-table.tsx'
@@ -57,11 +58,16 @@ export function DeletionDialog({
   }))
   const schedule = useChange(
     async () => {
-      // Asked once more after a refusal, it goes on where it was refused.
-      for (const input of inputs.filter(({ keyId }) => !scheduled.current.has(keyId))) {
-        await call(scheduleKeyDeletion, input)
-        scheduled.current.add(input.keyId)
-      }
+      // All at once, so that they are confirmed together. Asked again after a refusal, it is for those that are left.
+      const left = inputs.filter(({ keyId }) => !scheduled.current.has(keyId))
+      const ends = await Promise.allSettled(
+        left.map(async (input) => {
+          await call(scheduleKeyDeletion, input)
+          scheduled.current.add(input.keyId)
+        }),
+      )
+      const refused = ends.find((end) => end.status === 'rejected')
+      if (refused !== undefined) throw refused.reason
     },
     { done: words.scheduled, after: onClose, quietly: true },
   )
@@ -91,7 +97,13 @@ export function DeletionDialog({
         ),
       )}
     >
-      <Alert type="warning" header={words.warningHeader}>
+      <Alert
+        type="warning"
+        header={words.warningHeader}
+        {...(keys.length === 1 && keys[0]?.keyState === 'Enabled'
+          ? { action: <DisableInstead keyId={keys[0].keyId} onClose={onClose} /> }
+          : {})}
+      >
         {words.warning}
       </Alert>
       <div>
@@ -134,5 +146,16 @@ export function DeletionDialog({
         />
       </FormField>
     </Dialog>
+  )
+}
+
+/** The way back is open: who misses the key says so before anything is lost. */
+function DisableInstead({ keyId, onClose }: { readonly keyId: string; readonly onClose: () => void }) {
+  const text = useText()
+  const disable = useChange(() => call(disableKey, { keyId }), { done: text.keys.details.disabled, after: onClose })
+  return (
+    <GuardedButton right="kms:DisableKey" keyId={keyId} loading={disable.isPending} onClick={() => disable.mutate()}>
+      {text.keys.deletion.disableInstead}
+    </GuardedButton>
   )
 }

@@ -123,6 +123,7 @@ export const keys = {
     on: (when: string) => `Deleted on ${when}`,
     recentlyUsed: 'It was used in the last seven days',
     disableFirst: 'Better disable it now, wait, and see who complains.',
+    disableInstead: 'Disable it instead',
     evenIfUsed: 'Schedule the deletion all the same',
     confirmUsed: 'Confirm that it may be deleted although it is in use.',
     type: (word: string) => `Type ${word} to confirm`,

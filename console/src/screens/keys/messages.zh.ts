@@ -123,6 +123,7 @@ export const keys: typeof english = {
     on: (when) => `删除时间：${when}`,
     recentlyUsed: '最近七天内被使用过',
     disableFirst: '建议先禁用密钥，观察是否有人受影响。',
+    disableInstead: '改为禁用',
     evenIfUsed: '仍然计划删除',
     confirmUsed: '请确认可以删除仍在使用的密钥。',
     type: (word) => `输入 ${word} 以确认`,

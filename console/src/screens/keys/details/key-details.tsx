@@ -92,7 +92,6 @@ function Overview({
           { label: columns.usage, value: text.keys.usages[key.keyUsage] },
           { label: columns.origin, value: text.keys.origins[key.origin] },
           { label: columns.protection, value: text.keys.protections[key.protectionLevel] },
-          { label: text.keys.creation.algorithms, value: key.algorithms.join(', ') },
           { label: columns.created, value: formats.time(key.createdAt) },
           { label: text.keys.details.createdBy, value: key.createdBy.split(':').at(-1) ?? key.createdBy },
           {
@@ -122,6 +121,7 @@ function Overview({
               ]),
         ]}
       />
+      <KeyValuePairs items={[{ label: text.keys.creation.algorithms, value: key.algorithms.join(', ') }]} />
     </SpaceBetween>
   )
 }
