@@ -8,6 +8,8 @@ export type Inhabited = {
   /** `http://localhost:PORT`: passkeys and cookies know no other name for this machine. */
   readonly origin: string
   readonly keys: Readonly<Record<'orders' | 'signing' | 'mac' | 'external' | 'waiting' | 'dying' | 'disabled', string>>
+  /** What people have typed: descriptions and reasons. */
+  readonly words: ReadonlySet<string>
   /** Place in the audit log of a call that was denied. */
   readonly denied: number
 }
@@ -17,7 +19,9 @@ const weeks = 3
 export async function inhabitedService(): Promise<Inhabited> {
   const clock = testClock(Date.now() - days(7 * weeks))
   const service = await startTestService({ devMode: true, host: 'localhost', clock, on: 'sqlite' })
-  const call = async (method: string, path: string, body?: unknown): Promise<Json> => {
+  const words = new Set<string>()
+  const call = async (method: string, path: string, body?: Json): Promise<Json> => {
+    for (const typed of [body?.description, body?.deletionProtection]) if (typeof typed === 'string') words.add(typed)
     const answer = await service.api(method, path, body)
     assert.equal(answer.status, 200, `${method} ${path}: ${JSON.stringify(answer.body)}`)
     return answer.body
@@ -104,6 +108,7 @@ export async function inhabitedService(): Promise<Inhabited> {
     service,
     origin: `http://localhost:${service.running.servers[0]?.port}`,
     keys,
+    words,
     denied: refused.records[0].index,
   }
 

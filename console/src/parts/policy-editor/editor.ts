@@ -122,7 +122,7 @@ export function openEditor(options: EditorOptions): Editor {
     }),
   })
   // What scrolls is reached by keyboard.
-  view.scrollDOM.tabIndex = -1
+  view.scrollDOM.tabIndex = 0
   return {
     set(document) {
       const length = view.state.doc.length

@@ -91,7 +91,7 @@ export function Credentials({ principalName }: { readonly principalName: string 
               <GuardedButton
                 right="kms:DeleteCredential"
                 variant="inline-link"
-                ariaLabel={text.access.deleteCredential(credentialId)}
+                ariaLabel={`${text.app.remove} ${credentialId}`}
                 onClick={() => setDeleting(credentialId)}
               >
                 {text.app.remove}

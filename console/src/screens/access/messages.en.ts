@@ -74,6 +74,17 @@ export const access = {
     office: 'Everything, but only from one network',
     noDeletion: 'Never schedule a deletion',
   },
+  /** By name: what the service says of its own policies. */
+  managedPolicies: {
+    KeywardAdministrator: 'Everything in the account: keys, principals, policies, audit.',
+    KeyAdministrator:
+      'Creates and manages keys, aliases, imports, rotation, tags and key policies. Uses no key, manages no principals.',
+    KeyUser: 'Encrypts, decrypts, signs, verifies and makes data keys. Manages nothing.',
+    Auditor: 'Sees keys, rights, usage and the audit log. Uses no key, changes nothing.',
+  } as Readonly<Record<string, string>>,
+  keyPolicies: { 'default key policy': 'Default key policy', 'key policy': 'Key policy' } as Readonly<
+    Record<string, string>
+  >,
   noPoliciesYet: 'No policies',
   policyDescription: 'Description',
   editor: 'Policy document',

@@ -74,6 +74,13 @@ export const access: typeof english = {
     office: '允许一切，但仅限某一网络',
     noDeletion: '永远不得计划删除',
   },
+  managedPolicies: {
+    KeywardAdministrator: '账号内的一切：密钥、主体、策略、审计。',
+    KeyAdministrator: '创建和管理密钥、别名、导入、轮转、标签和密钥策略。不使用密钥，不管理主体。',
+    KeyUser: '加密、解密、签名、验签和生成数据密钥。不作任何管理。',
+    Auditor: '查看密钥、权限、用量和审计日志。不使用密钥，不作任何更改。',
+  },
+  keyPolicies: { 'default key policy': '默认密钥策略', 'key policy': '密钥策略' },
   noPoliciesYet: '没有策略',
   policyDescription: '描述',
   editor: '策略文档',

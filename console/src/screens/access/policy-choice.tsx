@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { call } from '../../api/client.ts'
 import { listPolicies } from '../../api/operations.ts'
 import { useText } from '../../i18n/index.tsx'
+import { descriptionOf } from './policy-words.ts'
 
 /** An account has some dozens; the page of the API that holds the most. */
 const mostOffered = 1000
@@ -33,11 +34,11 @@ export function PolicyChoice({
   const { data, isPending } = useAllPolicies()
   const options = (data?.policies ?? [])
     .filter(({ policyName }) => !except.includes(policyName))
-    .map(({ policyName, description: words, managed }) => ({
-      value: policyName,
-      label: policyName,
-      description: words,
-      tags: [managed ? text.access.managed : text.access.own],
+    .map((policy) => ({
+      value: policy.policyName,
+      label: policy.policyName,
+      description: descriptionOf(policy, text),
+      tags: [policy.managed ? text.access.managed : text.access.own],
     }))
   return (
     <FormField label={label} description={description}>

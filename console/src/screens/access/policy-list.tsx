@@ -17,6 +17,7 @@ import { More } from '../../parts/more.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { ProblemAlert } from '../../parts/problem.tsx'
 import { type Template, templates } from './policy-templates.ts'
+import { descriptionOf } from './policy-words.ts'
 
 export function PolicyList() {
   const text = useText()
@@ -67,7 +68,7 @@ export function PolicyList() {
           {
             id: 'description',
             header: text.access.policyDescription,
-            cell: ({ description }) => description || '–',
+            cell: (policy) => descriptionOf(policy, text) || '–',
             minWidth: 260,
           },
         ]}

@@ -23,6 +23,7 @@ import { ProblemAlert } from '../../parts/problem.tsx'
 import { TextChanges } from '../../parts/text-changes.tsx'
 import { useChange } from '../../parts/use-change.ts'
 import { documentOf, type Template, templates } from './policy-templates.ts'
+import { descriptionOf } from './policy-words.ts'
 
 type Policy = Answered<typeof getPolicy>['policy']
 
@@ -128,7 +129,11 @@ function Edit({ name, first, stored }: EditProps) {
       <Container>
         <SpaceBetween size="m">
           <FormField label={text.access.policyDescription} stretch>
-            <Input value={description} readOnly={managed} onChange={({ detail }) => setDescription(detail.value)} />
+            <Input
+              value={managed && stored !== undefined ? descriptionOf(stored, text) : description}
+              readOnly={managed}
+              onChange={({ detail }) => setDescription(detail.value)}
+            />
           </FormField>
           <FormField label={text.access.editor} description={managed ? undefined : text.access.editorHint} stretch>
             <PolicyEditor

@@ -25,6 +25,7 @@ import { useChange } from '../../parts/use-change.ts'
 import { Copyable } from '../keys/key-words.tsx'
 import { Credentials } from './credentials.tsx'
 import { PolicyChoice, useAllPolicies } from './policy-choice.tsx'
+import { descriptionOf } from './policy-words.ts'
 import { PrincipalState } from './principal-list.tsx'
 
 type Principal = Answered<typeof listPrincipals>['principals'][number]
@@ -184,7 +185,10 @@ function Policies({ of: { name, policies } }: { readonly of: Principal }) {
           {
             id: 'description',
             header: text.access.description,
-            cell: (policy) => data?.policies.find(({ policyName }) => policyName === policy)?.description || '–',
+            cell: (policy) => {
+              const found = data?.policies.find(({ policyName }) => policyName === policy)
+              return (found && descriptionOf(found, text)) || '–'
+            },
           },
           {
             id: 'actions',

@@ -20,6 +20,7 @@ import { useOperationNames } from '../../api/operation-names.ts'
 import { explainAccess, getKeyPolicy, getPolicy, listPrincipals } from '../../api/operations.ts'
 import { ScreenLink } from '../../app/follow.tsx'
 import { useText } from '../../i18n/index.tsx'
+import { CodeBlock } from '../../parts/copy-as.tsx'
 import { type ContextPair, contextOf, EncryptionContext, pairsOf } from '../../parts/encryption-context.tsx'
 import { GuardedButton } from '../../parts/guarded-button.tsx'
 import { KeyField } from '../../parts/key-field.tsx'
@@ -200,7 +201,7 @@ function Answer({ of, question }: { readonly of: Explained; readonly question: Q
               one.kind === 'identity' ? (
                 <ScreenLink to={`/policies/${encodeURIComponent(one.policyName)}`}>{one.policyName}</ScreenLink>
               ) : (
-                one.policyName
+                (text.access.keyPolicies[one.policyName] ?? one.policyName)
               ),
             isRowHeader: true,
             minWidth: 170,
@@ -249,12 +250,19 @@ function Deciding({ statement, keyId }: { readonly statement: StatementFinding; 
   return (
     <Container
       header={
-        <Header variant="h2" description={`${statement.policyName}, ${statement.sid ?? `#${statement.index + 1}`}`}>
+        <Header
+          variant="h2"
+          description={`${text.access.keyPolicies[statement.policyName] ?? statement.policyName}, ${statement.sid ?? `#${statement.index + 1}`}`}
+        >
           {text.access.deciding}
         </Header>
       }
     >
-      {shown === undefined ? <span lang="en">{statement.why}</span> : <Box variant="pre">{shown}</Box>}
+      {shown === undefined ? (
+        <span lang="en">{statement.why}</span>
+      ) : (
+        <CodeBlock label={text.access.deciding}>{shown}</CodeBlock>
+      )}
     </Container>
   )
 }

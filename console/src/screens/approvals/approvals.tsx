@@ -90,7 +90,7 @@ export function Approvals() {
                     right="kms:ApproveImport"
                     keyId={request.keyId}
                     why={own && text.approvals.notYourOwn}
-                    ariaLabel={text.approvals.approveFor(request.keyId)}
+                    ariaLabel={`${text.approvals.approve} ${request.keyId}`}
                     onClick={() => setDecision({ is: 'approve', request })}
                   >
                     {text.approvals.approve}
@@ -98,7 +98,7 @@ export function Approvals() {
                   <GuardedButton
                     right="kms:RejectImport"
                     keyId={request.keyId}
-                    ariaLabel={text.approvals.rejectFor(request.keyId)}
+                    ariaLabel={`${own ? text.approvals.withdraw : text.approvals.reject} ${request.keyId}`}
                     onClick={() => setDecision({ is: 'reject', request })}
                   >
                     {own ? text.approvals.withdraw : text.approvals.reject}

@@ -15,6 +15,7 @@ import { getAuditCheckpoint, getAuditProof } from '../../api/operations.ts'
 import { ScreenLink, useButtonTo } from '../../app/follow.tsx'
 import { Pending } from '../../app/pending.tsx'
 import { useFormats, useText } from '../../i18n/index.tsx'
+import { CodeBlock } from '../../parts/copy-as.tsx'
 import { ProblemAlert } from '../../parts/problem.tsx'
 import { saveFile } from '../../parts/save-file.ts'
 import { Outcome } from './audit-list.tsx'
@@ -127,7 +128,7 @@ function Proof({ verdict, proof }: { readonly verdict: Verdict; readonly proof: 
         <Box variant="h3">
           <StatusIndicator type="success">{text.audit.proven}</StatusIndicator>
         </Box>
-        <ol>
+        <ol className="wrapped">
           <li>
             {text.audit.steps.leaf}: <Box variant="code">{leaf.toHex()}</Box>
           </li>
@@ -190,7 +191,7 @@ function Record({ record }: { readonly record: AuditRecord }) {
             <ScreenLink to={`/keys/${encodeURIComponent(record.keyId)}`}>{text.audit.showKey}</ScreenLink>
           )}
         </SpaceBetween>
-        <Box variant="pre">{JSON.stringify(record, null, 2)}</Box>
+        <CodeBlock label={text.audit.record}>{JSON.stringify(record, null, 2)}</CodeBlock>
       </SpaceBetween>
     </Container>
   )

@@ -32,6 +32,5 @@ export const overview = {
   outcome: 'Refusal',
   count: 'Calls',
   last: 'Last one',
-  showRecord: (index: string) => `Audit record ${index}`,
   allRefused: 'All in the audit log',
 }

@@ -34,6 +34,5 @@ export const overview: typeof english = {
   outcome: '拒绝原因',
   count: '次数',
   last: '最近一次',
-  showRecord: (index) => `审计记录 ${index}`,
   allRefused: '在审计日志中查看全部',
 }

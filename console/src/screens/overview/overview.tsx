@@ -265,10 +265,7 @@ function Refusals({ of: { lines, total } }: { readonly of: Shown['refusals'] }) 
           id: 'last',
           header: text.overview.last,
           cell: ({ lastAt, lastIndex }) => (
-            <ScreenLink
-              to={`/audit/records/${lastIndex}`}
-              ariaLabel={text.overview.showRecord(formats.number(lastIndex))}
-            >
+            <ScreenLink to={`/audit/records/${lastIndex}`}>
               <Moment at={lastAt} />
             </ScreenLink>
           ),
