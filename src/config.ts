@@ -152,6 +152,12 @@ export const settings = {
     true,
     flag,
   ),
+  processes: setting<number | undefined>(
+    'processes',
+    'How many processes serve, over SQLite; one per core without it. 1 is a single process that does everything.',
+    undefined,
+    optional(whole(1, 64)),
+  ),
   rootCiphertext: setting(
     'root_ciphertext',
     'Root key, place 1: folder of its public-key ciphertext.',

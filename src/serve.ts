@@ -1,13 +1,15 @@
 /** A running service: its faces over its listeners, its chores, and its end. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { doChores, rounds } from './chores.ts'
+import { doChores, type Rounds, rounds } from './chores.ts'
 import { type Config, shownSettings } from './config.ts'
 import { problem } from './domain/errors.ts'
 import type { Service } from './invoke.ts'
 import { monotonic } from './machine.ts'
 import { operations } from './operations/index.ts'
 import { openPermissions } from './permissions.ts'
+import type { Address } from './processes/channel.ts'
+import type { Siblings } from './processes/siblings.ts'
 import { alibabaFace } from './protocols/alibaba/face.ts'
 import { openAuthenticator } from './protocols/authenticator.ts'
 import { awsFace } from './protocols/aws/face.ts'
@@ -20,7 +22,7 @@ import { type Listener, listen, type RunningServer } from './protocols/server.ts
 import { redoDeletions } from './redo-deletions.ts'
 import { openSetupLinks } from './setup-links.ts'
 import type { Logger } from './telemetry/log.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { createMetrics, type Metrics, renderMetrics, type Snapshot } from './telemetry/metrics.ts'
 import { version } from './version.ts'
 import { parseSecrets } from './webhooks/signature.ts'
 import { forgetWebhooks, openWebhooks, type Webhooks } from './webhooks/webhooks.ts'
@@ -38,19 +40,71 @@ const signalsEveryMs = 1_000
 /** Milliseconds that answers in flight are given when the service ends. */
 const graceMs = 10_000
 
-export async function startService(options: {
-  readonly world: OpenWorld
-  readonly config: Config
+type Needs = { readonly world: OpenWorld; readonly config: Config; readonly log: Logger; readonly metrics: Metrics }
+
+export type FacesOptions = {
   readonly operatorAccount: string
   readonly listeners: readonly Listener[]
-  readonly log: Logger
   /** Faces of this start only, before all others: dev mode's clock. */
   readonly moreFaces?: readonly Face[]
   /** A throw-away service: people sign in to the console with its token. */
   readonly devMode?: true
-}): Promise<RunningService> {
-  const { world, config, log } = options
-  const metrics = createMetrics()
+  /** Where this is one of several processes: what of a face is kept in one place, and who else has metrics. */
+  readonly siblings?: Siblings
+}
+
+/** The service in one process. */
+export async function startService(options: FacesOptions & Omit<Needs, 'metrics'>): Promise<RunningService> {
+  const needs: Needs = { ...options, metrics: createMetrics() }
+  const chores = await startChores(needs)
+  let faces: RunningService
+  try {
+    faces = await startFaces(needs, options)
+  } catch (error) {
+    await chores.stop()
+    throw error
+  }
+  return {
+    ...faces,
+    async stop() {
+      await Promise.all([chores.stop(), faces.stop()])
+      await options.world.close()
+    },
+  }
+}
+
+/** What the service does by itself: once, however many processes serve. */
+export async function startChores({ world, config, log, metrics }: Needs): Promise<Rounds> {
+  await redoDeletions(world)
+  const webhooks = await webhooksFor(world, config, log)
+  if (webhooks !== undefined)
+    metrics.gauge('keyward_webhooks_waiting', 'Webhook messages to be delivered.', () => webhooks.waiting())
+  const retried = (what: string) => (error: unknown) =>
+    log.error({ err: error }, `${what} failed; it will be tried again`)
+  const running = [
+    // A node without a lease may be one whose clock is wrong: what it erased could not be brought back.
+    rounds(async () => world.lease?.failing() ?? doChores(world), config.choreSeconds * 1000, retried('a chore')),
+    rounds(() => webhooks?.round() ?? world.usage.catchUp(), signalsEveryMs, retried('counting the audit log')),
+  ]
+  return {
+    async stop() {
+      await Promise.all(running.map((one) => one.stop()))
+      await webhooks?.stop()
+    },
+  }
+}
+
+/** Gauges that every process has. */
+export function measureProcess({ world, metrics }: Pick<Needs, 'world' | 'metrics'>): void {
+  metrics.gauge('keyward_audit_records', 'Records in the audit log.', () => world.audit.size())
+  metrics.gauge('keyward_audit_healthy', '1 while the audit log can be written.', () => (world.audit.healthy() ? 1 : 0))
+  metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
+}
+
+/** Serves requests; whoever calls it closes the world. */
+export async function startFaces(needs: Needs, options: FacesOptions): Promise<RunningService> {
+  const { world, config, log, metrics } = needs
+  const { siblings } = options
   const wall = () => world.clock.wall()
   let stopping = false
   const reportBug = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'bug')
@@ -87,7 +141,14 @@ export async function startService(options: {
         ]
       : []),
     awsFace({ service, operations, authenticator, limits }),
-    alibabaFace({ service, operations, authenticator, limits, defaultRegion: config.region }),
+    alibabaFace({
+      service,
+      operations,
+      authenticator,
+      limits,
+      defaultRegion: config.region,
+      spendNonce: siblings && ((...used) => siblings.call('supervisor', 'spendNonce', ...used)),
+    }),
     operationsFace({
       checks: [
         { name: 'stopping', failing: () => (stopping ? 'The service is ending.' : undefined) },
@@ -106,25 +167,19 @@ export async function startService(options: {
             ),
         },
       ],
-      metrics: () => metrics.render(),
+      metrics: () => metricsOfAll(metrics, siblings),
       metricsForAll: config.metricsForAll,
       openApi: () => openApiDocument(operations, version),
       facts: () => ({
         version,
         auditSize: world.audit.size(),
         ...(world.lease && { node: world.lease.node, revocationBoundMs: world.lease.boundMs }),
+        ...(siblings && { process: siblings.number, processes: siblings.processes }),
       }),
     }),
     restFace({ service, operations, authenticator, limits, defaultRegion: config.region }),
   ]
-  metrics.gauge('keyward_audit_records', 'Records in the audit log.', () => world.audit.size())
-  metrics.gauge('keyward_audit_healthy', '1 while the audit log can be written.', () => (world.audit.healthy() ? 1 : 0))
-  metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
-
-  await redoDeletions(world)
-  const webhooks = await webhooksFor(world, config, log)
-  if (webhooks !== undefined)
-    metrics.gauge('keyward_webhooks_waiting', 'Webhook messages to be delivered.', () => webhooks.waiting())
+  measureProcess(needs)
 
   const servers: RunningServer[] = []
   try {
@@ -135,7 +190,7 @@ export async function startService(options: {
           limits,
           requestId: () => world.random.uuid(),
           reportBug,
-          date: httpDate(() => world.clock.wall()),
+          date: httpDate(wall),
           monotonic,
           onAnswer: (request, answer, face, startedAt) => {
             const seconds = (monotonic() - startedAt) / 1000
@@ -157,38 +212,41 @@ export async function startService(options: {
       )
   } catch (error) {
     await Promise.all(servers.map((server) => server.close(0)))
-    await webhooks?.stop()
     throw problem('Unavailable', {
       message: `It cannot listen: ${(error as Error).message}`,
       mend: 'Is another Keyward running? Set KEYWARD_HTTPS_PORT and KEYWARD_HTTP_PORT to free ports.',
     })
   }
-  const retried = (what: string) => (error: unknown) =>
-    log.error({ err: error }, `${what} failed; it will be tried again`)
-  const running = [
-    // A node without a lease may be one whose clock is wrong: what it erased could not be brought back.
-    rounds(async () => world.lease?.failing() ?? doChores(world), config.choreSeconds * 1000, retried('a chore')),
-    rounds(() => webhooks?.round() ?? world.usage.catchUp(), signalsEveryMs, retried('counting the audit log')),
-  ]
-
   return {
     service,
     servers,
     async stop() {
       stopping = true
-      await Promise.all(running.map((one) => one.stop()))
       await Promise.all(servers.map((server) => server.close(graceMs)))
-      await webhooks?.stop()
-      await world.close()
     },
   }
+}
+
+/** Those of this process; of several, those of all, whichever is asked. */
+async function metricsOfAll(own: Metrics, siblings: Siblings | undefined): Promise<string> {
+  if (siblings === undefined) return renderMetrics([{ labels: '', snapshot: own.snapshot() }])
+  const others = await siblings.call('supervisor', 'ask', 'metrics')
+  const all = [{ from: siblings.number as Address, value: own.snapshot() as unknown }, ...others]
+  return renderMetrics(
+    all
+      .toSorted((one, other) => String(one.from).localeCompare(String(other.from)))
+      .map(({ from, value }) => ({
+        labels: from === 'supervisor' ? '' : `process="${from}"`,
+        snapshot: value as Snapshot,
+      })),
+  )
 }
 
 /** Undefined where no address is configured; then what was still to be sent is forgotten. */
 async function webhooksFor(world: OpenWorld, config: Config, log: Logger): Promise<Webhooks | undefined> {
   const { webhookUrls: urls = [], webhookSecretFile: secretFile } = config
   const file = config.store === 'memory' ? ':memory:' : join(config.data, 'webhooks.sqlite')
-  if (urls.length === 0) {
+  if (urls.length === 0 || world.fold === undefined) {
     forgetWebhooks(file)
     return undefined
   }
@@ -201,7 +259,7 @@ async function webhooksFor(world: OpenWorld, config: Config, log: Logger): Promi
     file,
     urls,
     secrets: parseSecrets(readSecretFile(secretFile)),
-    events: world.usage,
+    events: world.fold,
     wall: () => world.clock.wall(),
     random: world.random,
     warn: (facts, words) => log.warn(facts, words),

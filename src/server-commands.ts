@@ -21,7 +21,10 @@ export function addServerCommands(program: Command, { environment, terminal }: N
   program
     .command('serve')
     .description('Run the service. Settings: keyward settings.')
-    .action(() => asCliErrors(async () => (await theService()).serve(environment, terminal)))
+    .option('--processes <number>', 'how many serve, over SQLite; one per core without it')
+    .action((options: { processes?: string }) =>
+      asCliErrors(async () => (await theService()).serve(environment, terminal, options)),
+    )
 
   program
     .command('dev')

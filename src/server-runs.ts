@@ -1,5 +1,6 @@
 /** What the commands of a server do: serve, dev, and work on an installation's files. */
 import { rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Recovery } from './audit/load.ts'
@@ -11,8 +12,11 @@ import { devClockFace } from './dev-clock.ts'
 import { installation } from './domain/records.ts'
 import { accountPattern } from './domain/scope.ts'
 import { formatInstant } from './domain/time.ts'
-import { systemClock, systemRandom } from './machine.ts'
+import { monotonic, systemClock, systemRandom } from './machine.ts'
 import { type FirstCredentials, newAccount } from './operations/access/accounts.ts'
+import type { StartedFacts } from './processes/calls.ts'
+import { supervise } from './processes/supervisor.ts'
+import type { Listener } from './protocols/server.ts'
 import { type RotationReport, rotateRootKey } from './root-rotation.ts'
 import { startService } from './serve.ts'
 import { type DevServer, devFolder, exportLines } from './server-commands.ts'
@@ -23,46 +27,103 @@ import { tlsFiles } from './tls.ts'
 import { version } from './version.ts'
 import { initializeHsmRootKey, type OpenWorld, openMemoryWorld, openStore, openWorld } from './world.ts'
 
-export async function serve(environment: Environment, terminal: Terminal): Promise<void> {
-  const config = loadConfig(environment)
+export async function serve(
+  environment: Environment,
+  terminal: Terminal,
+  options: { readonly processes?: string },
+): Promise<void> {
+  const given = options.processes
+  // By the setting's own rules.
+  const config = loadConfig(given === undefined ? environment : { ...environment, KEYWARD_PROCESSES: given })
+  const processes = processesOf(config)
+  if (processes > 1) await serveInProcesses(config, processes, terminal)
+  else await serveAlone(config, environment, terminal)
+}
+
+/** Over PostgreSQL every process is a node, with a name of its own; what is in memory cannot be shared. */
+function processesOf({ processes, store }: Config): number {
+  if (store === 'sqlite') return processes ?? availableParallelism()
+  if (processes !== undefined && processes > 1)
+    throw usageError(
+      `Several processes serve over SQLite; the store is ${store === 'memory' ? 'memory' : 'PostgreSQL'}.`,
+      'Over PostgreSQL run several services, each with its own KEYWARD_NODE and KEYWARD_DATA.',
+    )
+  return 1
+}
+
+async function serveAlone(config: Config, environment: Environment, terminal: Terminal): Promise<void> {
   const log = createLog(config.logLevel)
   const world = await openWorld(config, { environment, warn: (facts, words) => log.warn(facts, words) })
-  const first = await firstStart(world, config)
-  const link = first === undefined ? undefined : makeSetupLink(config, world, { principalName: 'admin' })
-  const tls = await tlsFiles(config, world.clock.wall())
+  const facts = await installationFacts(config, world)
   const running = await startService({
     world,
     config,
     operatorAccount: await operatorAccount(world, config),
     log,
-    listeners: [
-      { host: config.httpsHost, port: config.httpsPort, tls },
-      { host: 'localhost', port: config.httpPort },
-    ],
+    listeners: await listenersOf(config, world),
   })
-  const [https, http] = running.servers
-  terminal.say(
-    [
-      '',
-      `  Keyward ${version}`,
-      '',
-      `  HTTPS     ${https?.url}${tls.own ? `   (its own certificate: ${tls.certPath})` : ''}`,
-      `  HTTP      ${http?.url}   (this machine only)`,
-      ...(config.console ? [`  Console   ${consoleAddress(config, https?.port)}${link?.path ?? '/ui/'}`] : []),
-      ...(config.console && link !== undefined
-        ? ['            Open it within 15 minutes to set up your passkey; keyward access setup-link makes a new one.']
-        : []),
-      `  API docs  ${http?.url}/docs/`,
-      `  Data      ${config.data}`,
-      `  Root key  in three places: ${config.rootCiphertext}, ${config.rootPrivateKey}, ${thirdPlace(config)}`,
-      ...world.custody.warnings.map((warning) => `            ${warning}`),
-      ...(first === undefined ? [] : firstWords(first, http?.url ?? '')),
-      '',
-    ].join('\n'),
-  )
+  const urls = running.servers.map(({ url }) => url)
+  terminal.say(serveWords(config, { ...facts, urls }))
   await untilAskedToStop()
   terminal.say('  Ending: answers in flight go out first.')
   await running.stop()
+}
+
+async function serveInProcesses(config: Config, processes: number, terminal: Terminal): Promise<void> {
+  const log = createLog(config.logLevel)
+  const { keeper, serving, stop } = await supervise({
+    program: join(import.meta.dirname, 'serve-process.ts'),
+    processes,
+    monotonic,
+    onEnded: (facts, words) => log.error(facts, words),
+  })
+  terminal.say(
+    serveWords(config, { ...keeper, urls: serving.urls, words: [`Processes ${processes}`, ...keeper.words] }),
+  )
+  await untilAskedToStop()
+  terminal.say('  Ending: answers in flight go out first.')
+  await stop()
+}
+
+export async function listenersOf(config: Config, world: OpenWorld): Promise<readonly Listener[]> {
+  return [
+    { host: config.httpsHost, port: config.httpsPort, tls: await tlsFiles(config, world.clock.wall()) },
+    { host: 'localhost', port: config.httpPort },
+  ]
+}
+
+/** What there is to say of the installation when the service has started; at its first start it is made. */
+export async function installationFacts(config: Config, world: OpenWorld): Promise<StartedFacts> {
+  const first = await firstStart(world, config)
+  const tls = await tlsFiles(config, world.clock.wall())
+  const words = [
+    `Data      ${config.data}`,
+    ...(tls.own ? [`TLS       its own certificate: ${tls.certPath}`] : []),
+    `Root key  in three places: ${config.rootCiphertext}, ${config.rootPrivateKey}, ${thirdPlace(config)}`,
+    ...world.custody.warnings.map((warning) => `          ${warning}`),
+  ]
+  if (first === undefined) return { words, urls: [] }
+  const setupPath = makeSetupLink(config, world, { principalName: 'admin' }).path
+  return { words, urls: [], first: { ...first, setupPath } }
+}
+
+function serveWords(config: Config, { urls: [https = '', http = ''], words, first }: StartedFacts): string {
+  const httpsPort = Number(new URL(https).port)
+  return [
+    '',
+    `  Keyward ${version}`,
+    '',
+    `  HTTPS     ${https}`,
+    `  HTTP      ${http}   (this machine only)`,
+    ...(config.console ? [`  Console   ${consoleAddress(config, httpsPort)}${first?.setupPath ?? '/ui/'}`] : []),
+    ...(config.console && first !== undefined
+      ? ['            Open it within 15 minutes to set up your passkey; keyward access setup-link makes a new one.']
+      : []),
+    `  API docs  ${http}/docs/`,
+    ...words.map((line) => `  ${line}`),
+    ...(first === undefined ? [] : firstWords(first, http)),
+    '',
+  ].join('\n')
 }
 
 /** Of the machine itself where nothing else is known: passkeys belong to names, and localhost is one everywhere. */
@@ -114,7 +175,7 @@ function firstWords(first: FirstCredentials & { readonly account: string }, url:
 }
 
 /** The operator account, with its administrator: made once, when there is no account yet. */
-async function firstStart(
+export async function firstStart(
   world: OpenWorld,
   config: Config,
   fixed: Partial<FirstCredentials> = {},
@@ -129,7 +190,7 @@ async function firstStart(
   return { account, ...credentials }
 }
 
-async function operatorAccount(world: OpenWorld, config: Config): Promise<string> {
+export async function operatorAccount(world: OpenWorld, config: Config): Promise<string> {
   const setting = await world.store.get('setting', installation, 'operator-account')
   if (setting === undefined) throw new Error('the first start notes the operator account')
   if (config.account !== undefined && config.account !== setting.value)

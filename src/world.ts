@@ -1,15 +1,13 @@
 /** Where everything comes together. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { diskFiles, readerOf } from './audit/files.ts'
 import type { Recovery } from './audit/load.ts'
-import { type AuditLogEvent, openAuditLog } from './audit/log.ts'
 import { openMemoryAuditLog } from './audit/memory-log.ts'
 import { noteSigner } from './audit/note.ts'
-import { logFolder, logName, logsIn, vkeyOfLog } from './audit/places.ts'
-import { publishedLog } from './audit/published.ts'
-import { type Config, type Environment, hsmPinVariable, verifierKeyFile } from './config.ts'
+import { logName } from './audit/places.ts'
+import { type LogDuty, type OpenLogs, openLogs, type Warn } from './audit-logs.ts'
+import { type Config, type Environment, hsmPinVariable } from './config.ts'
 import {
   type HsmConnection,
   type HsmRootKeyReference,
@@ -31,12 +29,15 @@ import { createSealer, type ResealingSealer } from './devices/software/sealer.ts
 import { createXksDevice } from './devices/xks/device.ts'
 import { Problem, problem } from './domain/errors.ts'
 import type { ProtectionLevel } from './domain/key.ts'
-import type { AuditRecord, Clock, Device, ProvableLog, Random, ReadableLog, Store, World } from './domain/ports.ts'
+import type { Clock, Device, Random, ReadableLog, Store, World } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
 import { partitionOf } from './domain/scope.ts'
 import { choreSettings } from './domain/setting-names.ts'
-import { formatInstant } from './domain/time.ts'
 import { monotonic, systemClock, systemRandom, type WorldClock } from './machine.ts'
+import { remoteDevice, serveDevices } from './processes/devices.ts'
+import type { Siblings } from './processes/siblings.ts'
+import { storeWriter } from './processes/store-writer.ts'
+import { remoteUsage, serveUsage } from './processes/usage.ts'
 import { cachedStore } from './stores/cached.ts'
 import type { StoreEngine } from './stores/engine.ts'
 import { memoryStore } from './stores/memory/store.ts'
@@ -46,7 +47,8 @@ import { openUsage, type UsageFold } from './usage/fold.ts'
 
 export type OpenWorld = World & {
   readonly clock: WorldClock
-  readonly usage: UsageFold
+  /** The counts themselves, where this process keeps them. */
+  readonly fold: UsageFold | undefined
   /** What the start found of a crash in the audit log. It is on record by now. */
   readonly recovery: Recovery
   /** The store itself, without the cache: for work on all of it. */
@@ -64,12 +66,12 @@ export const settingNames = {
 }
 export const seedPurpose = ['audit-signing-seed']
 
-export type Warn = (facts: Readonly<Record<string, unknown>>, words: string) => void
-
 export type OpenParts = {
   readonly clock?: WorldClock
   /** What the operator should hear of at once. Nothing secret is in it. */
   readonly warn?: Warn
+  /** Where this is one of several processes of a service. */
+  readonly siblings?: Siblings
   /** For `keyward audit accept-damage`: go on with what is left of a damaged audit log. */
   readonly acceptAuditDamage?: boolean
   /** Of the process: what the module of an HSM reads from it is passed on. */
@@ -83,7 +85,8 @@ export async function openWorld(config: Config, parts: OpenParts = {}): Promise<
   const random = systemRandom()
   const clock = parts.clock ?? systemClock()
   mkdirSync(config.data, { recursive: true, mode: 0o700 })
-  const store = await openStore(config, { clock, random })
+  const { siblings } = parts
+  const store = await openStore(config, { clock, random, ...(siblings && { siblings }) })
   const closing: (() => unknown)[] = [() => store.close()]
   try {
     // First of all: what is unsettled under the name of this node is another process's, if one runs.
@@ -99,6 +102,7 @@ export async function openWorld(config: Config, parts: OpenParts = {}): Promise<
         inMemory: false,
         warn: parts.warn ?? (() => {}),
         acceptAuditDamage: parts.acceptAuditDamage ?? false,
+        ...(siblings && { siblings }),
         ...(parts.withoutHsm ? {} : { environment: parts.environment ?? {} }),
       },
       closing,
@@ -139,12 +143,13 @@ type Parts = {
   readonly inMemory: boolean
   readonly warn: Warn
   readonly acceptAuditDamage: boolean
+  readonly siblings?: Siblings
   /** Where an HSM may be opened. */
   readonly environment?: Environment
 }
 
 async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]): Promise<OpenWorld> {
-  const { random, clock, custody, inMemory } = parts
+  const { random, clock, custody, inMemory, siblings } = parts
   const sealer = createSealer({ rootKeys: custody, random })
   const store = cachedStore(parts.store, { maximumRecords: config.cachedRecords })
   await requireSameRootKey(store, custody)
@@ -154,12 +159,16 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   await software.selfTest()
   const devices = new Map<ProtectionLevel, Device>([['SOFTWARE', software]])
   if (parts.environment !== undefined && config.hsmVendor !== undefined) {
-    const hsm = await openHsm(config, store, { random, environment: parts.environment, warn: parts.warn })
+    const hsm =
+      siblings === undefined || siblings.number === 0
+        ? await openHsm(config, store, { random, environment: parts.environment, warn: parts.warn })
+        : await remoteDevice(siblings, 'HSM')
     if (hsm !== undefined) {
       closing.push(() => hsm.close())
       devices.set('HSM', hsm)
     }
   }
+  if (siblings?.number === 0) serveDevices(siblings, devices, store)
 
   const external = createXksDevice({
     inner: software,
@@ -174,32 +183,29 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
   closing.push(() => external.close())
   if (config.xksEndpoints !== undefined) devices.set('EXTERNAL', external)
 
-  // The logs of two nodes are two logs: what is signed under one name must be one history.
-  const name = parts.store.lease === undefined ? config.auditName : `${config.auditName}/${parts.store.lease.node}`
-  const signer = noteSigner(logName(name, 0), await signingSeed(store, sealer, random))
-  const onEvent = outagesOf(() => audit, parts)
-  const remembered = (
-    await store.get('setting', installation, choreSettings.auditCheckpoint(0, parts.store.lease?.node))
-  )?.value
-  const audit: ProvableLog & { readonly recovery: Recovery } = inMemory
-    ? await openMemoryAuditLog({ signer })
-    : await openAuditLog({
-        directory: join(config.data, logFolder(0)),
-        signer,
-        onEvent,
-        acceptDamage: parts.acceptAuditDamage,
-        ...(remembered === undefined ? {} : { remembered }),
-      })
+  const duty = dutyOf(siblings)
+  const node = parts.store.lease?.node
+  const seed = await signingSeed(store, sealer, random)
+  const { audit, others, recovery } = inMemory
+    ? await inMemoryLog(config, seed)
+    : await openLogs({ ...parts, config, store, seed, node, acceptDamage: parts.acceptAuditDamage }, duty)
   closing.push(() => audit.close())
-  // Auditors verify with this key, and need nothing else of the service.
-  if (!inMemory) writeFileSync(join(config.data, verifierKeyFile), `${audit.vkey}\n`, { mode: 0o644 })
-  const logs = async () => [{ number: 0, ...audit }, ...(inMemory ? [] : await otherLogs(config.data, 0, audit.vkey))]
-  await raiseClock(clock, store, await logs())
-  await recordRecovery(audit, parts)
-  await putOnRecord(store, audit)
+  const logs = async (): Promise<readonly ReadableLog[]> => {
+    // What others have not published yet is in their memory and their journals.
+    await siblings?.call('supervisor', 'ask', 'publish')
+    return [{ number: duty.own, ...audit }, ...(await others())].sort((one, other) => one.number - other.number)
+  }
+  await raiseClock(clock, store, [{ number: duty.own, ...audit }, ...(await others())])
+  siblings?.handle('publish', async () => {
+    await audit.checkpoint()
+  })
 
-  const usage = openUsage(inMemory ? ':memory:' : join(config.data, 'usage.sqlite'), logs, () => clock.now())
-  closing.push(() => usage.close())
+  const fold =
+    siblings === undefined || siblings.number === 0
+      ? openUsage(inMemory ? ':memory:' : join(config.data, 'usage.sqlite'), logs, () => clock.now())
+      : undefined
+  closing.push(() => fold?.close())
+  if (siblings !== undefined && fold !== undefined) serveUsage(siblings, fold)
   return {
     clock,
     random,
@@ -208,9 +214,10 @@ async function assemble(config: Config, parts: Parts, closing: (() => unknown)[]
     keyStoreProxies: external.proxies,
     audit,
     logs,
-    recovery: audit.recovery,
+    recovery,
     sealer,
-    usage,
+    usage: fold ?? remoteUsage(siblings as Siblings),
+    fold,
     ...(parts.store.lease === undefined ? {} : { lease: parts.store.lease }),
     engine: parts.store,
     custody,
@@ -231,6 +238,17 @@ function readAuthorities(path: string): string {
       mend: 'Mend its name or its rights.',
     })
   }
+}
+
+async function inMemoryLog(config: Config, seed: Uint8Array): Promise<OpenLogs> {
+  const audit = await openMemoryAuditLog({ signer: noteSigner(logName(config.auditName, 0), seed) })
+  return { audit, others: async () => [], recovery: audit.recovery }
+}
+
+/** Log 0 is that of the keeper, or of a service in one process; whoever has it takes up those that nobody writes now. */
+function dutyOf(siblings: Siblings | undefined): LogDuty {
+  const { number: own, processes } = siblings ?? { number: 0, processes: 0 }
+  return { own, isAbandoned: (log) => own === 0 && log > processes }
 }
 
 /** A store that was made under a root key is never given another one: without its own, nothing of it opens. */
@@ -287,11 +305,11 @@ async function readPassphrase(path: string): Promise<Uint8Array> {
 /** The store that the settings name. */
 export function openStore(
   config: Config,
-  needs: { readonly clock: Clock; readonly random: Random },
+  needs: { readonly clock: Clock; readonly random: Random; readonly siblings?: Siblings },
 ): Promise<StoreEngine> {
   const { store } = config
   if (store === 'memory') return Promise.resolve(memoryStore())
-  if (store === 'sqlite') return openSqliteStore({ file: join(config.data, 'keyward.sqlite') })
+  if (store === 'sqlite') return openSqlite(join(config.data, 'keyward.sqlite'), needs.siblings)
   if (/^postgres(?:ql)?:\/\//.test(store)) {
     const { node, leaseMs, storeListen: listens, storeTls, storeCa } = config
     const tls = storeTls === 'off' ? 'off' : storeCa === undefined ? undefined : { ca: readFileSync(storeCa, 'utf8') }
@@ -309,6 +327,16 @@ export function openStore(
     message: `${store} is no store.`,
     mend: 'Set store to sqlite, memory or a postgres:// URL.',
   })
+}
+
+async function openSqlite(file: string, siblings: Siblings | undefined): Promise<StoreEngine> {
+  const { own, isAbandoned } = dutyOf(siblings)
+  const sees = (log: number) => log === own || isAbandoned(log)
+  if (siblings === undefined) return openSqliteStore({ file, sees })
+  if (siblings.number > 0) return openSqliteStore({ file, sees, log: own, writer: storeWriter(siblings) })
+  const store = await openSqliteStore({ file, sees, shared: siblings })
+  siblings.handle('commit', (commit) => (store.writer as NonNullable<typeof store.writer>).write(commit))
+  return store
 }
 
 // --------------------------------------------------------------------------------------------------------------- HSM
@@ -411,14 +439,6 @@ async function signingSeed(store: Store, sealer: ResealingSealer, random: Random
   return seed
 }
 
-/** What other processes have published. One that has published nothing yet is left out. */
-async function otherLogs(data: string, own: number, vkey: string): Promise<readonly ReadableLog[]> {
-  const found = logsIn(data)
-    .filter((number) => number !== own)
-    .map((number) => publishedLog(number, vkeyOfLog(vkey, number), readerOf(diskFiles, join(data, logFolder(number)))))
-  return (await Promise.all(found)).filter((log) => log !== undefined)
-}
-
 /** The clock does not go back over a restart: not behind the last record, nor behind what the chores have noted. */
 async function raiseClock(clock: WorldClock, store: Store, logs: readonly ReadableLog[]): Promise<void> {
   const noted = await store.get('setting', installation, choreSettings.clockHighWater)
@@ -426,57 +446,4 @@ async function raiseClock(clock: WorldClock, store: Store, logs: readonly Readab
   for (const log of logs)
     for await (const { record } of log.read(Math.max(0, log.size() - 1), log.size()))
       clock.raiseTo(Date.parse(record.time))
-}
-
-/** What the service itself has to say of its log. */
-function ofTheLog(operation: string, clock: Clock, random: Random, input: AuditRecord['input'] & {}): AuditRecord {
-  const time = formatInstant(clock.now())
-  return { time, requestId: random.uuid(), protocol: 'service', operation, outcome: 'ok', input }
-}
-
-/** What a crash has left of the log, and what was made of it, is on record before anything else is. */
-async function recordRecovery(
-  audit: ProvableLog & { readonly recovery: Recovery },
-  { clock, random, warn }: Parts,
-): Promise<void> {
-  const { replayed, dropped, damage } = audit.recovery
-  if (replayed === 0 && dropped === 0 && damage.length === 0) return
-  const facts = { replayed, dropped, ...(damage.length === 0 ? {} : { damage: damage.map(({ message }) => message) }) }
-  warn(facts, 'the audit log was taken up after a crash')
-  await audit.append(ofTheLog('RecoverAuditLog', clock, random, facts))
-}
-
-/** That the log could not be written is on record as soon as it can be written again. */
-function outagesOf(audit: () => ProvableLog, { clock, random, warn }: Parts): (event: AuditLogEvent) => void {
-  let since: string | undefined
-  return (event) => {
-    if (event.kind === 'unavailable') {
-      since ??= formatInstant(clock.now())
-      warn({ err: event.cause }, 'the audit log cannot be written: nothing is answered')
-      return
-    }
-    const facts = { unavailableSince: since }
-    since = undefined
-    warn(facts, 'the audit log can be written again')
-    // Where it fails again at once, the next time tells.
-    audit()
-      .append(ofTheLog('ResumeAuditLog', clock, random, facts))
-      .catch(() => {})
-  }
-}
-
-/** How far back in the log a change's record can be: all that was appended while its commit was under way, and more. */
-const searched = 100_000
-
-/** Changes that were durable when the process died, but whose record was not: they are put on record now. */
-async function putOnRecord(store: Store, audit: ProvableLog): Promise<void> {
-  const unsettled = await store.unsettled()
-  if (unsettled.length === 0) return
-  const missing = new Map(unsettled.map((record) => [record.requestId, record]))
-  const size = audit.size()
-  // A record of a failure is not the record of the change: the store may have failed to say that it was made.
-  for await (const { record } of audit.read(Math.max(0, size - searched), size))
-    if (record.outcome === 'ok') missing.delete(record.requestId)
-  for (const record of missing.values()) await audit.append({ ...record, recovered: true })
-  store.settled(unsettled.map(({ requestId }) => requestId))
 }

@@ -49,6 +49,18 @@ const walls: readonly {
   { part: 'src/devices/', may: ['src/domain/', 'node:*', 'pkcs11js', '@noble/curves'] },
   { part: 'src/stores/', may: ['src/domain/', 'node:*', 'lru-cache', 'postgres'] },
   { part: 'src/usage/', may: ['src/domain/', 'node:sqlite', 'node:fs'] },
+  {
+    part: 'src/processes/',
+    may: [
+      'src/domain/',
+      'src/operations/',
+      'src/protocols/alibaba/nonces.ts',
+      'node:child_process',
+      'node:cluster',
+      'node:process',
+    ],
+    typesOf: ['src/stores/', 'src/telemetry/'],
+  },
   { part: 'src/webhooks/', may: ['src/domain/', 'node:*'] },
   {
     part: 'src/audit/',
@@ -143,6 +155,7 @@ test('only main.ts and serve.ts know the world', () => {
           'src/main.ts',
           'src/serve.ts',
           'src/server-runs.ts',
+          'src/serve-process.ts',
           'src/audit-commands.ts',
           'src/root-rotation.ts',
           'src/dev-clock.ts',

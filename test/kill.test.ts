@@ -24,6 +24,7 @@ async function serve(data: string, httpPort: number): Promise<Serving> {
         KEYWARD_HTTPS_PORT: '0',
         KEYWARD_HTTPS_HOST: '127.0.0.1',
         KEYWARD_LOG_LEVEL: 'error',
+        KEYWARD_PROCESSES: '1',
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     },

@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Warn } from '../src/audit-logs.ts'
 import { doChores } from '../src/chores.ts'
 import { type Config, type Environment, loadConfig } from '../src/config.ts'
 import { systemRandom, type WorldClock } from '../src/machine.ts'
 import { newAccount } from '../src/operations/access/accounts.ts'
 import { type RunningService, startService } from '../src/serve.ts'
 import { createLog } from '../src/telemetry/log.ts'
-import { type OpenWorld, openMemoryWorld, openWorld, type Warn } from '../src/world.ts'
+import { type OpenWorld, openMemoryWorld, openWorld } from '../src/world.ts'
 
 export const testAccount = '111122223333'
 

@@ -12,7 +12,7 @@ export type Check = {
 
 export type OperationsFaceOptions = {
   readonly checks: readonly Check[]
-  readonly metrics: () => string
+  readonly metrics: () => Promise<string>
   /** Others than this machine may read the metrics too. */
   readonly metricsForAll: boolean
   readonly openApi: () => object
@@ -43,7 +43,7 @@ export function operationsFace(options: OperationsFaceOptions): Face {
       case '/metrics':
         if (!options.metricsForAll && !isLoopback(request.sourceAddress))
           return plain(403, 'Metrics are for this machine only.')
-        return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4' }, body: options.metrics() }
+        return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4' }, body: await options.metrics() }
       case '/v1/openapi.json':
         openApi ??= JSON.stringify(options.openApi())
         return { status: 200, headers: { 'Content-Type': 'application/json' }, body: openApi }

@@ -5,18 +5,31 @@ export type Metrics = {
   observeRequest(face: string, operation: string, outcome: string, seconds: number): void
   /** A value that is asked for when the metrics are read. */
   gauge(name: string, help: string, read: () => number | Iterable<readonly [labels: string, value: number]>): void
-  render(): string
+  snapshot(): Snapshot
+}
+
+/** What one process has counted; plain, so that it can be told to another. */
+export type Snapshot = {
+  readonly totals: readonly (readonly [labels: string, count: number])[]
+  readonly durations: readonly (readonly [labels: string, series: Readonly<Series>])[]
+  readonly gauges: readonly Gauge[]
+}
+
+type Gauge = {
+  readonly name: string
+  readonly help: string
+  readonly values: readonly (readonly [labels: string, value: number])[]
 }
 
 /** Seconds. From what an AES Encrypt takes to what an RSA-4096 key pair takes. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-type Series = { count: number; sum: number; readonly counts: number[] }
+export type Series = { count: number; sum: number; readonly counts: number[] }
 
 export function createMetrics(): Metrics {
   const totals = new Map<string, number>()
   const durations = new Map<string, Series>()
-  const gauges: { name: string; help: string; read: Parameters<Metrics['gauge']>[2] }[] = []
+  const gauges: { readonly name: string; readonly help: string; readonly read: Parameters<Metrics['gauge']>[2] }[] = []
 
   return {
     observeRequest(face, operation, outcome, seconds) {
@@ -36,32 +49,50 @@ export function createMetrics(): Metrics {
     gauge(name, help, read) {
       gauges.push({ name, help, read })
     },
-    render() {
-      const lines = ['# HELP keyward_requests_total Requests answered.', '# TYPE keyward_requests_total counter']
-      for (const [labels, value] of totals) lines.push(`keyward_requests_total{${labels}} ${value}`)
-      lines.push(
-        '# HELP keyward_request_duration_seconds Time from the request line to the answer.',
-        '# TYPE keyward_request_duration_seconds histogram',
-      )
-      for (const [labels, { count, sum, counts }] of durations) {
-        let cumulative = 0
-        buckets.forEach((bound, index) => {
-          cumulative += counts[index] as number
-          lines.push(`keyward_request_duration_seconds_bucket{${labels},le="${bound}"} ${cumulative}`)
-        })
-        lines.push(
-          `keyward_request_duration_seconds_bucket{${labels},le="+Inf"} ${count}`,
-          `keyward_request_duration_seconds_sum{${labels}} ${sum}`,
-          `keyward_request_duration_seconds_count{${labels}} ${count}`,
-        )
-      }
-      for (const { name, help, read } of gauges) {
-        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`)
+    snapshot: () => ({
+      totals: [...totals],
+      durations: [...durations],
+      gauges: gauges.map(({ name, help, read }) => {
         const value = read()
-        if (typeof value === 'number') lines.push(`${name} ${value}`)
-        else for (const [labels, item] of value) lines.push(`${name}{${labels}} ${item}`)
-      }
-      return `${lines.join('\n')}\n`
-    },
+        return { name, help, values: typeof value === 'number' ? [['', value]] : [...value] }
+      }),
+    }),
   }
+}
+
+/** Of several processes together; `labels` tells them apart, and is empty where there is one. */
+export function renderMetrics(parts: readonly { readonly labels: string; readonly snapshot: Snapshot }[]): string {
+  const lines: string[] = []
+  const head = (name: string, help: string, type: string) => {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
+  }
+  const line = (name: string, labels: readonly string[], value: number) => {
+    const all = labels.filter((one) => one !== '').join(',')
+    lines.push(all === '' ? `${name} ${value}` : `${name}{${all}} ${value}`)
+  }
+  head('keyward_requests_total', 'Requests answered.', 'counter')
+  for (const { labels: of, snapshot } of parts)
+    for (const [labels, count] of snapshot.totals) line('keyward_requests_total', [of, labels], count)
+  const duration = 'keyward_request_duration_seconds'
+  head(duration, 'Time from the request line to the answer.', 'histogram')
+  for (const { labels: of, snapshot } of parts)
+    for (const [labels, { count, sum, counts }] of snapshot.durations) {
+      let cumulative = 0
+      buckets.forEach((bound, index) => {
+        cumulative += counts[index] as number
+        line(`${duration}_bucket`, [of, labels, `le="${bound}"`], cumulative)
+      })
+      line(`${duration}_bucket`, [of, labels, 'le="+Inf"'], count)
+      line(`${duration}_sum`, [of, labels], sum)
+      line(`${duration}_count`, [of, labels], count)
+    }
+  const gauges = Map.groupBy(
+    parts.flatMap(({ labels, snapshot }) => snapshot.gauges.map((gauge) => ({ labels, ...gauge }))),
+    ({ name }) => name,
+  )
+  for (const [name, same] of gauges) {
+    head(name, same[0]?.help ?? '', name.endsWith('_total') ? 'counter' : 'gauge')
+    for (const { labels: of, values } of same) for (const [labels, value] of values) line(name, [of, labels], value)
+  }
+  return `${lines.join('\n')}\n`
 }

@@ -13,7 +13,7 @@ import { type Binding, dialect } from './action.ts'
 import { actions } from './actions/index.ts'
 import { type Format, problemAnswer, successAnswer } from './answer.ts'
 import { type Members, membersOf, readBoolean } from './members.ts'
-import { openNonces } from './nonces.ts'
+import { openNonces, type SpendNonce } from './nonces.ts'
 import { ownOperations } from './own-operations.ts'
 import { firstPage, type PageWish, pagedCall, pageWish } from './pages.ts'
 import { allParameters, isForm, type Parameters, queryParameters } from './parameters.ts'
@@ -29,6 +29,8 @@ export type AlibabaOptions = {
   readonly limits: Limits
   /** The region of requests that name none, neither by RegionId nor by the host. */
   readonly defaultRegion: string
+  /** Where several processes serve: nonces are kept by one for all of them. */
+  readonly spendNonce?: SpendNonce | undefined
 }
 
 const apiVersion = '2016-01-20'
@@ -40,7 +42,7 @@ export function alibabaFace(options: AlibabaOptions): Face {
     [...options.operations, ...ownOperations(defaultRegion)].map((operation) => [operation.name, operation]),
   )
   const encoders = new Map([...operations.values()].map((one) => [one.name, encoderFor(one.output, dialect)]))
-  const nonces = openNonces()
+  const spendNonce = options.spendNonce ?? openNonces().use
 
   async function answer(request: HttpRequest): Promise<HttpAnswer> {
     // Known step by step, so that an error at any of them is answered in the format and the words that fit.
@@ -73,7 +75,7 @@ export function alibabaFace(options: AlibabaOptions): Face {
         ...(binding.differences === undefined ? {} : { differences: binding.differences }),
         authenticate: async () =>
           callerOfSignature(
-            { authenticator, clock, nonces },
+            { authenticator, clock, spendNonce },
             asked.acs3 ? readAcs3(request, query) : readV1(request.method, parameters),
           ),
       })

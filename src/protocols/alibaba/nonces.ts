@@ -4,8 +4,8 @@
  *
  * Memory is bounded for each access key, and only who has its secret gets anything in. A key that signs more requests
  * than are kept loses its oldest seconds, and requests signed in them are then refused as expired: the window becomes
- * shorter, it never opens. It is kept in this process: a request can be repeated at another node, or after a restart,
- * for as long as its timestamp is accepted.
+ * shorter, it never opens. It is kept in one process of a service, and asked by all of them: a request can be repeated at
+ * another node, or after a restart, for as long as its timestamp is accepted.
  */
 import { problem } from '../../domain/errors.ts'
 import type { Instant } from '../../domain/time.ts'
@@ -15,6 +15,9 @@ export type Nonces = {
   /** `RequestReplayed` where it was seen with this timestamp. To be asked only once the signature is found right. */
   use(accessKeyId: string, nonce: string, signedAt: Instant, wall: Instant): void
 }
+
+/** The same, wherever the nonces are kept. */
+export type SpendNonce = (...used: Parameters<Nonces['use']>) => void | Promise<void>
 
 /** 15 minutes at 145 requests a second, or one minute at 2,180; some 15 MB at most for one access key. */
 const mostPerAccessKey = 131_072

@@ -3,7 +3,7 @@ import { problem } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports.ts'
 import type { Caller } from '../../domain/principal.ts'
 import type { Authenticator } from '../authenticator.ts'
-import type { Nonces } from './nonces.ts'
+import type { SpendNonce } from './nonces.ts'
 import { signedAt } from './timestamp.ts'
 
 /** A signature as a request carries it, not yet believed. */
@@ -17,7 +17,7 @@ export type Signed = {
 }
 
 export async function callerOfSignature(
-  from: { readonly authenticator: Authenticator; readonly clock: Clock; readonly nonces: Nonces },
+  from: { readonly authenticator: Authenticator; readonly clock: Clock; readonly spendNonce: SpendNonce },
   signed: Signed,
 ): Promise<Caller> {
   const wall = from.clock.wall()
@@ -33,6 +33,6 @@ export async function callerOfSignature(
     throw problem('SignatureMismatch', {
       mend: 'Check the secret of the access key, and that nothing between client and server changes the request.',
     })
-  if (signed.nonce !== undefined) from.nonces.use(signed.accessKeyId, signed.nonce, at, wall)
+  if (signed.nonce !== undefined) await from.spendNonce(signed.accessKeyId, signed.nonce, at, wall)
   return from.authenticator.callerOf(accessKey.credential)
 }
