@@ -1,4 +1,5 @@
 /** A service of its own for the secrecy test: it has the device, and none of the test's secrets. Answers messages. */
+import { generateKeyPairSync } from 'node:crypto'
 import { initializeHsm, openPkcs11Device } from '../../src/devices/pkcs11/open-device.ts'
 import { bindingOf, random, versionOf } from './tokens.ts'
 
@@ -9,10 +10,24 @@ const binding = bindingOf('AES_256')
 const [wrappingAlgorithm] = device.capabilities.imports
 if (wrappingAlgorithm === undefined) throw new Error('the token imports nothing')
 const pair = await device.generateWrappingKey('RSA_2048', binding)
-process.send?.({ root, wrappingAlgorithm, publicKey: pair.publicKey, agent: device.agentProcessId() })
+// A pair that is made in the token, and is used; and one of this process's own, whose private half can be found here.
+const rsa = bindingOf('RSA_2048')
+const made = versionOf(rsa, await device.generate(rsa))
+for (let round = 0; round < 20; round += 1)
+  await device.sign(made, 'RSASSA_PSS_SHA_256', { type: 'RAW', message: Buffer.from(`message ${round}`) })
+const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
+own.privateKey.export({ format: 'der', type: 'pkcs8' }).fill(0)
+process.send?.({
+  root,
+  wrappingAlgorithm,
+  publicKey: pair.publicKey,
+  agent: device.agentProcessId(),
+  rsaPublicKey: made.publicKey,
+  ownPublicKey: own.publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+})
 
 /** Kept for ever: what the test looks for must be found when it is there. */
-const kept: Buffer[] = []
+const kept: unknown[] = [own.privateKey]
 
 process.on(
   'message',
