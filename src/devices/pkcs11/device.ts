@@ -16,6 +16,7 @@ import {
   type SigningAlgorithm,
   specs,
 } from '../../domain/specs.ts'
+import { type CurveSpec, curvePoint, invalidPeer } from '../software/curve-point.ts'
 import { algorithmMismatch, digestOf, messageTypeMismatch } from '../software/signable.ts'
 import type { AgentProcess } from './agent-process.ts'
 import type { Capabilities } from './capabilities.ts'
@@ -156,7 +157,12 @@ export function pkcs11Device({
     },
 
     agree: async (version, peerPublicKey) =>
-      using(version, 'agree', undefined, ({ name }) => one(agent.call('agree', name, peerPublicKey))),
+      using(version, 'agree', undefined, ({ name }) => {
+        // One form of a key and no other, as at the software level; whether the point is on the curve is looked at there.
+        const { spec } = version
+        if (curvePoint(spec as CurveSpec, peerPublicKey) === undefined) throw invalidPeer(spec as CurveSpec)
+        return one(agent.call('agree', name, peerPublicKey))
+      }),
     // No token of PKCS#11 v3.1 or older has ML-KEM, and so no key of it is ever made here.
     encapsulate: async (version) => using(version, 'encapsulate', undefined, neverReached),
     decapsulate: async (version) => using(version, 'decapsulate', undefined, neverReached),
