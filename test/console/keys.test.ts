@@ -267,29 +267,74 @@ fact('a protected key says why it is not to be deleted', async () => {
 fact('an alias is pointed at another key of the same usage, and made, and deleted', async () => {
   const from = await created({ description: 'the old one' })
   const to = await created({ description: 'the new one' })
+  const signing = await created({ keySpec: 'ED25519', description: 'a signing one' })
   await api('POST', '/v1/aliases', { aliasName: 'alias/moving', keyId: from })
   await console.go(`/keys/${from}?tab=aliases`)
   await button('Point at another key alias/moving').click()
   const dialog = page.getByRole('dialog')
-  await dialog
-    .getByRole('button', { name: /Choose a key|^Key/ })
-    .first()
-    .click()
-  await page.getByPlaceholder('Filter by alias').last().fill('the new one')
-  await page.getByRole('option', { name: new RegExp(to) }).click()
-  await dialog.getByText(`calls through alias/moving use key ${to}`).waitFor()
+  const target = dialog.getByLabel('The key it is to stand for')
+  await target.fill(signing)
+  await dialog.getByText('Choose a key of the same usage.').first().waitFor()
+  await target.fill('the new')
+  await page.getByRole('option', { name: /the new one/ }).click()
   await dialog.getByRole('button', { name: 'Point at another key' }).click()
-  await console.told('alias/moving stands for another key now')
+  await console.told('alias/moving now points at another key')
   assert.equal((await api('GET', '/v1/keys/alias%2Fmoving')).body.key.keyId, to)
 
   await button('Create alias').first().click()
-  await page.getByRole('dialog').getByLabel('Alias', { exact: true }).fill('fresh')
-  await page.getByRole('dialog').getByRole('button', { name: 'Create alias' }).click()
+  await dialog.getByLabel('Alias', { exact: true }).fill('alias/fresh')
+  await dialog.getByRole('button', { name: 'Create alias' }).click()
   await console.told('alias/fresh was created')
   await button('Delete alias/fresh').click()
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
+  await dialog.getByRole('checkbox', { name: 'I have seen who calls by this alias.' }).check()
+  await dialog.getByRole('button', { name: 'Delete alias' }).click()
   await console.told('alias/fresh was deleted')
   assert.equal((await api('GET', '/v1/keys/alias%2Ffresh')).status, 404)
+})
+
+fact('the policy of a key is edited and reviewed, and a grant is made and revoked', async () => {
+  await api('POST', '/v1/principals', { principalName: 'batch' })
+  const keyId = await created()
+  await console.go(`/keys/${keyId}?tab=access`)
+  await button('Edit').click()
+  const editor = page.getByRole('textbox', { name: 'Key policy' })
+  await editor.fill('{"Version":"2012-10-17","Statement":[]')
+  await seen(page, 'The policy is not valid')
+  const policy = {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'Account',
+        Effect: 'Allow',
+        Principal: { AWS: `arn:aws:iam::${testAccount}:root` },
+        Action: 'kms:*',
+        Resource: '*',
+      },
+    ],
+  }
+  await editor.fill(JSON.stringify(policy))
+  await button('Review and save').click()
+  await page.getByRole('dialog').getByText('"Sid": "Enable IAM User Permissions"').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await console.told('The key policy is saved')
+  assert.deepEqual(JSON.parse((await api('GET', `/v1/keys/${keyId}/policy`)).body.policy), policy)
+
+  await button('Create grant').click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('For', { exact: true }).fill('batch')
+  await page.keyboard.press('Escape')
+  await dialog.getByText('Choose operations').click()
+  await page.getByRole('option', { name: 'Decrypt', exact: true }).click()
+  await page.keyboard.press('Escape')
+  await dialog.getByRole('button', { name: 'Create grant' }).click()
+  await console.told('The grant is created')
+  const { grants } = (await api('GET', `/v1/keys/${keyId}/grants`)).body
+  assert.deepEqual(grants[0].operations, ['Decrypt'])
+  assert.equal(grants[0].granteePrincipal, `arn:aws:iam::${testAccount}:user/batch`)
+  await button(`Revoke ${grants[0].grantId}`).click()
+  await dialog.getByRole('button', { name: 'Revoke' }).click()
+  await console.told('The grant is revoked')
+  assert.deepEqual((await api('GET', `/v1/keys/${keyId}/grants`)).body.grants, [])
 })
 
 fact('the filter of the list stands in the URL, and several keys are changed at once', async () => {

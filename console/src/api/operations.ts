@@ -9,8 +9,15 @@ import type {
 import type { explainAccess as ExplainAccess } from '../../../src/operations/access/explain-access.ts'
 import type { explainPolicy as ExplainPolicy } from '../../../src/operations/access/explain-policy.ts'
 import type { getOwnRights as GetOwnRights } from '../../../src/operations/access/get-own-rights.ts'
-import type { listGrants as ListGrants, revokeGrant as RevokeGrant } from '../../../src/operations/access/grants.ts'
-import type { getKeyPolicy as GetKeyPolicy } from '../../../src/operations/access/key-policy.ts'
+import type {
+  createGrant as CreateGrant,
+  listGrants as ListGrants,
+  revokeGrant as RevokeGrant,
+} from '../../../src/operations/access/grants.ts'
+import type {
+  getKeyPolicy as GetKeyPolicy,
+  putKeyPolicy as PutKeyPolicy,
+} from '../../../src/operations/access/key-policy.ts'
 import type {
   deletePolicy as DeletePolicy,
   getPolicy as GetPolicy,
@@ -280,6 +287,12 @@ export const rejectImport = endpoint<typeof RejectImport>(
 )
 export const listEvents = endpoint<typeof ListEvents>('ListEvents', 'GET /v1/events', 'event list')
 export const getUsageReport = endpoint<typeof GetUsageReport>('GetUsageReport', 'GET /v1/usage-report', 'usage report')
+export const putKeyPolicy = endpoint<typeof PutKeyPolicy>(
+  'PutKeyPolicy',
+  'PUT /v1/keys/{keyId}/policy',
+  'key policy put',
+)
+export const createGrant = endpoint<typeof CreateGrant>('CreateGrant', 'POST /v1/keys/{keyId}/grants', 'grant create')
 
 export type KeyMetadata = Answered<typeof createKey>['key']
 export type ListedKey = Answered<typeof listKeys>['keys'][number]

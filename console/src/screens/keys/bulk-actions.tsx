@@ -13,7 +13,7 @@ import { ProblemText } from '../../parts/problem.tsx'
 import { TagEditor, type TagRow, tagsOf } from '../../parts/tag-editor.tsx'
 import { DeletionDialog } from './deletion-dialog.tsx'
 import { nameOf } from './key-words.tsx'
-import { useChange } from './use-key.ts'
+import { useKeyChange } from './use-key.ts'
 
 const rights = ['kms:DisableKey', 'kms:EnableKey', 'kms:ScheduleKeyDeletion', 'kms:TagResource'] as const
 
@@ -92,11 +92,11 @@ function BulkTagDialog({ keys, onClose }: { readonly keys: readonly ListedKey[];
   const tags = tagsOf(rows)
   const calls = keys.map(({ keyId }) => ({ keyId, tags }))
   // Setting a tag once more changes nothing, so after a refusal the whole can be sent again.
-  const set = useChange(
+  const set = useKeyChange(
     async () => {
       for (const input of calls) await call(tagResource, input)
     },
-    { done: text.keys.tagsAdded, after: onClose, quietly: true },
+    { done: text.keys.tagsAdded, after: onClose, inDialog: true },
   )
   return (
     <Dialog

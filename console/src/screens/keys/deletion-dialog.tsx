@@ -15,7 +15,7 @@ import { asCall } from '../../parts/copy-as.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { GuardedButton } from '../../parts/guarded-button.tsx'
 import { ProblemAlert } from '../../parts/problem.tsx'
-import { useChange } from './use-key.ts'
+import { useKeyChange } from './use-key.ts'
 import { UsesTable } from './uses-table.tsx'
 
 const dayMs = 86_400_000
@@ -56,7 +56,7 @@ export function DeletionDialog({
     pendingWindowInDays,
     ...(evenIfUsed ? { evenIfRecentlyUsed: true } : {}),
   }))
-  const schedule = useChange(
+  const schedule = useKeyChange(
     async () => {
       // All at once, so that they are confirmed together. Asked again after a refusal, it is for those that are left.
       const left = inputs.filter(({ keyId }) => !scheduled.current.has(keyId))
@@ -69,7 +69,7 @@ export function DeletionDialog({
       const refused = ends.find((end) => end.status === 'rejected')
       if (refused !== undefined) throw refused.reason
     },
-    { done: words.scheduled, after: onClose, quietly: true },
+    { done: words.scheduled, after: onClose, inDialog: true },
   )
   const blocked = !daysFit
     ? words.daysRange
@@ -152,7 +152,7 @@ export function DeletionDialog({
 /** The way back is open: who misses the key says so before anything is lost. */
 function DisableInstead({ keyId, onClose }: { readonly keyId: string; readonly onClose: () => void }) {
   const text = useText()
-  const disable = useChange(() => call(disableKey, { keyId }), { done: text.keys.details.disabled, after: onClose })
+  const disable = useKeyChange(() => call(disableKey, { keyId }), { done: text.keys.details.disabled, after: onClose })
   return (
     <GuardedButton right="kms:DisableKey" keyId={keyId} loading={disable.isPending} onClick={() => disable.mutate()}>
       {text.keys.deletion.disableInstead}

@@ -6,7 +6,7 @@ import { cancelKeyDeletion, enableKey, type KeyMetadata } from '../../api/operat
 import { base, useFollow } from '../../app/follow.tsx'
 import { useFormats, useText } from '../../i18n/index.tsx'
 import { GuardedButton } from '../../parts/guarded-button.tsx'
-import { useChange } from './use-key.ts'
+import { useKeyChange } from './use-key.ts'
 
 /** Imported material that expires so soon is told. */
 const soonMs = 14 * 86_400_000
@@ -22,8 +22,8 @@ export function KeyBanner({
   const formats = useFormats()
   const follow = useFollow()
   const { keyId } = key
-  const cancel = useChange(() => call(cancelKeyDeletion, { keyId }), { done: text.keys.deletion.cancelled })
-  const enable = useChange(() => call(enableKey, { keyId }), { done: text.keys.details.enabled })
+  const cancel = useKeyChange(() => call(cancelKeyDeletion, { keyId }), { done: text.keys.deletion.cancelled })
+  const enable = useKeyChange(() => call(enableKey, { keyId }), { done: text.keys.details.enabled })
   const expiresIn = key.materialExpiresAt === undefined ? undefined : Date.parse(key.materialExpiresAt) - Date.now()
 
   return (

@@ -1,9 +1,15 @@
 /** One key, as several screens look at it; and doing something to it. */
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { useQuery } from '@tanstack/react-query'
 import { call } from '../../api/client.ts'
-import { describeKey, listAliases } from '../../api/operations.ts'
-import { useNotifications } from '../../app/notifications.tsx'
+import {
+  describeKey,
+  listAliases,
+  listAuditRecords,
+  listGrants,
+  listKeyRotations,
+  listKeyVersions,
+} from '../../api/operations.ts'
+import { useChange } from '../../parts/use-change.ts'
 
 export function useKey(keyId: string) {
   return useQuery({
@@ -20,21 +26,19 @@ export function useAliasesOf(keyId: string) {
   })
 }
 
-/** Does something to keys; then everything about keys is read again, and a notice tells what was done, or what went wrong. */
-export function useChange<Input = void>(
-  change: (input: Input) => Promise<unknown>,
-  told: { readonly done: ReactNode; readonly after?: () => void; readonly quietly?: boolean },
+/** Does something to keys; then everything about keys is shown anew. In a dialog the dialog shows a refusal. */
+export function useKeyChange(
+  change: () => Promise<unknown>,
+  {
+    done,
+    after,
+    inDialog = false,
+  }: { readonly done: string; readonly after?: () => void; readonly inDialog?: boolean },
 ) {
-  const queries = useQueryClient()
-  const { done, failed } = useNotifications()
-  return useMutation({
-    mutationFn: change,
-    onSuccess: () => {
-      done(told.done)
-      told.after?.()
-    },
-    // A form shows its own refusal, where the person is looking.
-    onError: told.quietly ? () => {} : failed,
-    onSettled: () => queries.invalidateQueries({ queryKey: ['keys'] }),
-  })
+  return useChange({ change, told: done, touches, afterwards: after, tellsRefusal: !inDialog })
 }
+
+const touches = [
+  ['keys'],
+  ...[listAliases, listAuditRecords, listGrants, listKeyRotations, listKeyVersions].map(({ name }) => [name]),
+]

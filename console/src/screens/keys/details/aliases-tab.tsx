@@ -7,7 +7,8 @@ import type { KeyMetadata } from '../../../api/operations.ts'
 import { useFormats, useText } from '../../../i18n/index.tsx'
 import { GuardedButton } from '../../../parts/guarded-button.tsx'
 import { ProblemAlert } from '../../../parts/problem.tsx'
-import { DeleteAliasDialog, NewAliasDialog, PointAliasDialog } from '../alias-dialogs.tsx'
+import { CreateAlias, DeleteAlias, MoveAlias } from '../../aliases/alias-dialogs.tsx'
+import type { Alias } from '../../aliases/alias-list.tsx'
 import { useAliasesOf } from '../use-key.ts'
 
 export function AliasesTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
@@ -17,8 +18,8 @@ export function AliasesTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const { keyId } = key
   const { data, error, isPending, refetch } = useAliasesOf(keyId)
   const [making, setMaking] = useState(false)
-  const [moving, setMoving] = useState<string>()
-  const [deleting, setDeleting] = useState<string>()
+  const [moving, setMoving] = useState<Alias>()
+  const [deleting, setDeleting] = useState<Alias>()
   const locked = key.defaultFor !== undefined && text.keys.details.defaultKey
   if (error !== null) return <ProblemAlert error={error} retry={() => void refetch()} />
   return (
@@ -50,15 +51,15 @@ export function AliasesTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
             id: 'actions',
             header: text.app.actions,
             minWidth: 260,
-            cell: ({ aliasName }) => (
+            cell: (alias) => (
               <SpaceBetween direction="horizontal" size="xs">
                 <GuardedButton
                   variant="inline-link"
                   right="kms:UpdateAlias"
                   keyId={keyId}
                   why={locked}
-                  ariaLabel={`${words.point} ${aliasName}`}
-                  onClick={() => setMoving(aliasName)}
+                  ariaLabel={`${words.point} ${alias.aliasName}`}
+                  onClick={() => setMoving(alias)}
                 >
                   {words.point}
                 </GuardedButton>
@@ -67,8 +68,8 @@ export function AliasesTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
                   right="kms:DeleteAlias"
                   keyId={keyId}
                   why={locked}
-                  ariaLabel={`${words.delete} ${aliasName}`}
-                  onClick={() => setDeleting(aliasName)}
+                  ariaLabel={`${words.delete} ${alias.aliasName}`}
+                  onClick={() => setDeleting(alias)}
                 >
                   {words.delete}
                 </GuardedButton>
@@ -77,13 +78,9 @@ export function AliasesTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
           },
         ]}
       />
-      {making && <NewAliasDialog keyId={keyId} onClose={() => setMaking(false)} />}
-      {moving !== undefined && (
-        <PointAliasDialog aliasName={moving} keyId={keyId} onClose={() => setMoving(undefined)} />
-      )}
-      {deleting !== undefined && (
-        <DeleteAliasDialog aliasName={deleting} keyId={keyId} onClose={() => setDeleting(undefined)} />
-      )}
+      {making && <CreateAlias keyId={keyId} close={() => setMaking(false)} />}
+      {moving !== undefined && <MoveAlias alias={moving} close={() => setMoving(undefined)} />}
+      {deleting !== undefined && <DeleteAlias alias={deleting} close={() => setDeleting(undefined)} />}
     </>
   )
 }

@@ -4,10 +4,10 @@ import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Table from '@cloudscape-design/components/table'
-import { useInfiniteQuery } from '@tanstack/react-query'
-import { call } from '../../../api/client.ts'
 import { type KeyMetadata, listAuditRecords } from '../../../api/operations.ts'
 import { useFormats, useText } from '../../../i18n/index.tsx'
+import { More } from '../../../parts/more.tsx'
+import { usePages } from '../../../parts/pages.ts'
 import { ProblemAlert } from '../../../parts/problem.tsx'
 import { shortPrincipal } from '../uses-table.tsx'
 
@@ -15,13 +15,8 @@ export function AuditTab({ ofKey: { keyId } }: { readonly ofKey: KeyMetadata }) 
   const text = useText()
   const formats = useFormats()
   const words = text.keys.audit
-  const { data, error, isPending, isFetching, fetchNextPage, hasNextPage, isFetchingNextPage, refetch } =
-    useInfiniteQuery({
-      queryKey: ['keys', keyId, 'audit'],
-      queryFn: ({ pageParam }) => call(listAuditRecords, { keyId, limit: 50, marker: pageParam }),
-      initialPageParam: undefined as string | undefined,
-      getNextPageParam: ({ nextMarker }) => nextMarker,
-    })
+  const pages = usePages(listAuditRecords, { keyId, limit: 50 })
+  const { data, error, isPending, isFetching, refetch } = pages
   if (error !== null) return <ProblemAlert error={error} retry={() => void refetch()} />
   return (
     <SpaceBetween size="m">
@@ -72,11 +67,7 @@ export function AuditTab({ ofKey: { keyId } }: { readonly ofKey: KeyMetadata }) 
           { id: 'source', header: words.source, cell: ({ sourceAddress }) => sourceAddress ?? '–' },
         ]}
       />
-      {hasNextPage && (
-        <Button loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {text.app.more}
-        </Button>
-      )}
+      <More of={pages} />
     </SpaceBetween>
   )
 }

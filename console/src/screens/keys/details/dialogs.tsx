@@ -8,7 +8,7 @@ import { type KeyMetadata, setDeletionProtection, updateKeyDescription } from '.
 import { useText } from '../../../i18n/index.tsx'
 import { asCall } from '../../../parts/copy-as.tsx'
 import { Dialog } from '../../../parts/dialog.tsx'
-import { useChange } from '../use-key.ts'
+import { useKeyChange } from '../use-key.ts'
 
 type Props = { readonly ofKey: KeyMetadata; readonly onClose: () => void }
 
@@ -16,10 +16,10 @@ export function DescriptionDialog({ ofKey: { keyId, description }, onClose }: Pr
   const text = useText()
   const [wanted, setWanted] = useState(description)
   const input = { keyId, description: wanted }
-  const change = useChange(() => call(updateKeyDescription, input), {
+  const change = useKeyChange(() => call(updateKeyDescription, input), {
     done: text.keys.details.described,
     after: onClose,
-    quietly: true,
+    inDialog: true,
   })
   return (
     <Dialog
@@ -43,10 +43,10 @@ export function ProtectionDialog({ ofKey: { keyId, deletionProtection }, onClose
   const on = deletionProtection === undefined
   const [reason, setReason] = useState(text.keys.creation.guardReasonFirst)
   const input = { keyId, enabled: on, ...(on ? { reason } : {}) }
-  const change = useChange(() => call(setDeletionProtection, input), {
+  const change = useKeyChange(() => call(setDeletionProtection, input), {
     done: on ? text.keys.deletion.protectionOn : text.keys.deletion.protectionOff,
     after: onClose,
-    quietly: true,
+    inDialog: true,
   })
   return (
     <Dialog

@@ -20,7 +20,7 @@ import { ProblemAlert } from '../../../parts/problem.tsx'
 import { DeletionDialog } from '../deletion-dialog.tsx'
 import { KeyBanner } from '../key-banner.tsx'
 import { Copyable, KeyStateIndicator } from '../key-words.tsx'
-import { useAliasesOf, useChange, useKey } from '../use-key.ts'
+import { useAliasesOf, useKey, useKeyChange } from '../use-key.ts'
 import { AccessTab } from './access-tab.tsx'
 import { AliasesTab } from './aliases-tab.tsx'
 import { AuditTab } from './audit-tab.tsx'
@@ -145,10 +145,10 @@ function Actions({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const { keyId, keyState } = key
   const [dialog, setDialog] = useState<Dialog>()
   const close = () => setDialog(undefined)
-  const enable = useChange(() => call(enableKey, { keyId }), { done: text.keys.details.enabled })
-  const disable = useChange(() => call(disableKey, { keyId }), { done: text.keys.details.disabled })
-  const rotate = useChange(() => call(rotateKey, { keyId }), { done: text.keys.rotation.rotated })
-  const newVersion = useChange(() => call(createKeyVersion, { keyId }), { done: text.keys.versions.made })
+  const enable = useKeyChange(() => call(enableKey, { keyId }), { done: text.keys.details.enabled })
+  const disable = useKeyChange(() => call(disableKey, { keyId }), { done: text.keys.details.disabled })
+  const rotate = useKeyChange(() => call(rotateKey, { keyId }), { done: text.keys.rotation.rotated })
+  const newVersion = useKeyChange(() => call(createKeyVersion, { keyId }), { done: text.keys.versions.made })
 
   const { family } = specs[key.keySpec]
   const inState = (...states: readonly KeyMetadata['keyState'][]) =>

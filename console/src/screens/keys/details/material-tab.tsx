@@ -12,7 +12,7 @@ import { useFormats, useText } from '../../../i18n/index.tsx'
 import { asCall } from '../../../parts/copy-as.tsx'
 import { Dialog } from '../../../parts/dialog.tsx'
 import { GuardedButton } from '../../../parts/guarded-button.tsx'
-import { useChange } from '../use-key.ts'
+import { useKeyChange } from '../use-key.ts'
 
 export function MaterialTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const text = useText()
@@ -22,12 +22,12 @@ export function MaterialTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const { keyId } = key
   const [deleting, setDeleting] = useState(false)
   const input = { keyId }
-  const remove = useChange(() => call(deleteKeyMaterial, input), {
+  const remove = useKeyChange(() => call(deleteKeyMaterial, input), {
     done: words.materialDeleted,
     after: () => setDeleting(false),
-    quietly: true,
+    inDialog: true,
   })
-  const approve = useChange(() => call(approveImport, { keyId }), { done: words.approved })
+  const approve = useKeyChange(() => call(approveImport, { keyId }), { done: words.approved })
   const there = key.keyState !== 'PendingImport'
   const dying = key.keyState === 'PendingDeletion' && text.keys.details.notInState(text.keys.states[key.keyState])
   return (

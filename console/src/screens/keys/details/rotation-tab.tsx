@@ -1,5 +1,4 @@
 import Box from '@cloudscape-design/components/box'
-import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
@@ -8,7 +7,6 @@ import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import Toggle from '@cloudscape-design/components/toggle'
-import { useInfiniteQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { specs } from '../../../../../src/domain/specs.ts'
 import { call } from '../../../api/client.ts'
@@ -17,8 +15,10 @@ import { useFormats, useText } from '../../../i18n/index.tsx'
 import { asCall } from '../../../parts/copy-as.tsx'
 import { Dialog } from '../../../parts/dialog.tsx'
 import { GuardedButton } from '../../../parts/guarded-button.tsx'
+import { More } from '../../../parts/more.tsx'
+import { usePages } from '../../../parts/pages.ts'
 import { ProblemAlert } from '../../../parts/problem.tsx'
-import { useChange } from '../use-key.ts'
+import { useKeyChange } from '../use-key.ts'
 
 export function RotationTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const text = useText()
@@ -26,7 +26,7 @@ export function RotationTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const words = text.keys.rotation
   const { keyId, rotation } = key
   const [editing, setEditing] = useState(false)
-  const rotate = useChange(() => call(rotateKey, { keyId }), { done: words.rotated })
+  const rotate = useKeyChange(() => call(rotateKey, { keyId }), { done: words.rotated })
   const why =
     key.origin !== 'KEYWARD'
       ? words.notForExternal
@@ -91,12 +91,8 @@ function Rotations({ keyId }: { readonly keyId: string }) {
   const text = useText()
   const formats = useFormats()
   const words = text.keys.rotation
-  const { data, error, isPending, fetchNextPage, hasNextPage, isFetchingNextPage, refetch } = useInfiniteQuery({
-    queryKey: ['keys', keyId, 'rotations'],
-    queryFn: ({ pageParam }) => call(listKeyRotations, { keyId, limit: 50, marker: pageParam }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: ({ nextMarker }) => nextMarker,
-  })
+  const pages = usePages(listKeyRotations, { keyId, limit: 50 })
+  const { data, error, isPending, refetch } = pages
   if (error !== null) return <ProblemAlert error={error} retry={() => void refetch()} />
   return (
     <SpaceBetween size="m">
@@ -122,11 +118,7 @@ function Rotations({ keyId }: { readonly keyId: string }) {
           { id: 'version', header: text.keys.versions.id, cell: ({ keyVersionId }) => keyVersionId },
         ]}
       />
-      {hasNextPage && (
-        <Button loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {text.app.more}
-        </Button>
-      )}
+      <More of={pages} />
     </SpaceBetween>
   )
 }
@@ -145,10 +137,10 @@ function PolicyDialog({
   const periodDays = Number(days)
   const fits = Number.isInteger(periodDays) && periodDays >= 7 && periodDays <= 730
   const input = enabled ? { keyId, enabled, periodDays } : { keyId, enabled }
-  const change = useChange(() => call(updateRotationPolicy, input), {
+  const change = useKeyChange(() => call(updateRotationPolicy, input), {
     done: words.saved,
     after: onClose,
-    quietly: true,
+    inDialog: true,
   })
   const aws = enabled
     ? `enable-key-rotation --key-id ${keyId} --rotation-period-in-days ${periodDays}`

@@ -7,7 +7,7 @@ import { type KeyMetadata, tagResource, untagResource } from '../../../api/opera
 import { useText } from '../../../i18n/index.tsx'
 import { GuardedButton } from '../../../parts/guarded-button.tsx'
 import { TagEditor, tagRowsOf, tagsOf } from '../../../parts/tag-editor.tsx'
-import { useChange } from '../use-key.ts'
+import { useKeyChange } from '../use-key.ts'
 
 export function TagsTab({ ofKey: { keyId, tags, keyState } }: { readonly ofKey: KeyMetadata }) {
   const text = useText()
@@ -18,7 +18,7 @@ export function TagsTab({ ofKey: { keyId, tags, keyState } }: { readonly ofKey: 
   const nothing = Object.keys(set).length === 0 && gone.length === 0
   const twice = rows.filter(({ name }) => name !== '').length > Object.keys(wanted).length
   const dying = keyState.startsWith('Pending') && keyState !== 'PendingImport'
-  const save = useChange(
+  const save = useKeyChange(
     async () => {
       if (gone.length > 0) await call(untagResource, { keyId, tagKeys: gone })
       if (Object.keys(set).length > 0) await call(tagResource, { keyId, tags: set })

@@ -1,14 +1,13 @@
 import Badge from '@cloudscape-design/components/badge'
 import Box from '@cloudscape-design/components/box'
-import Button from '@cloudscape-design/components/button'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
-import { useInfiniteQuery } from '@tanstack/react-query'
 import { specs } from '../../../../../src/domain/specs.ts'
-import { call } from '../../../api/client.ts'
 import { type KeyMetadata, listKeyVersions } from '../../../api/operations.ts'
 import { useFormats, useText } from '../../../i18n/index.tsx'
+import { More } from '../../../parts/more.tsx'
+import { usePages } from '../../../parts/pages.ts'
 import { ProblemAlert } from '../../../parts/problem.tsx'
 import { Copyable, Moment } from '../key-words.tsx'
 
@@ -18,12 +17,8 @@ export function VersionsTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const words = text.keys.versions
   const { keyId } = key
   const asymmetric = specs[key.keySpec].family === 'asymmetric'
-  const { data, error, isPending, fetchNextPage, hasNextPage, isFetchingNextPage, refetch } = useInfiniteQuery({
-    queryKey: ['keys', keyId, 'versions'],
-    queryFn: ({ pageParam }) => call(listKeyVersions, { keyId, order: 'newest', limit: 50, marker: pageParam }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: ({ nextMarker }) => nextMarker,
-  })
+  const pages = usePages(listKeyVersions, { keyId, order: 'newest', limit: 50 })
+  const { data, error, isPending, refetch } = pages
   if (error !== null) return <ProblemAlert error={error} retry={() => void refetch()} />
   return (
     <SpaceBetween size="m">
@@ -72,11 +67,7 @@ export function VersionsTab({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
           },
         ]}
       />
-      {hasNextPage && (
-        <Button loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {text.app.more}
-        </Button>
-      )}
+      <More of={pages} />
     </SpaceBetween>
   )
 }

@@ -21,7 +21,7 @@ import { useFormats, useText } from '../../../i18n/index.tsx'
 import { asCall, CopyAs } from '../../../parts/copy-as.tsx'
 import { ProblemAlert } from '../../../parts/problem.tsx'
 import { KeyBanner } from '../key-banner.tsx'
-import { useChange, useKey } from '../use-key.ts'
+import { useKey, useKeyChange } from '../use-key.ts'
 import { Expiry, type ExpiryWish, expiryComplaint, expiryInstant } from './expiry.tsx'
 import { Material, type MaterialWish, materialComplaint } from './material.tsx'
 import { Parameters } from './parameters.tsx'
@@ -54,11 +54,11 @@ function ImportWizard({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
   const [expiry, setExpiry] = useState<ExpiryWish>({ expires: false, date: '', time: '' })
   useOverwritten(material.plain)
 
-  const get = useChange(async () => setParameters(await call(getParametersForImport, wish)), {
+  const get = useKeyChange(async () => setParameters(await call(getParametersForImport, wish)), {
     done: words.gotParameters,
-    quietly: true,
+    inDialog: true,
   })
-  const send = useChange(
+  const send = useKeyChange(
     async () => {
       if (parameters === undefined) throw new Error('the first step gets the parameters')
       const wrapped = await wrappedMaterial(material, parameters)
@@ -71,7 +71,7 @@ function ImportWizard({ ofKey: key }: { readonly ofKey: KeyMetadata }) {
       })
       if (status === 'PendingApproval') show({ type: 'info', header: words.waitsForApproval })
     },
-    { done: words.sent, after: () => go(`/keys/${keyId}?tab=material`), quietly: true },
+    { done: words.sent, after: () => go(`/keys/${keyId}?tab=material`), inDialog: true },
   )
 
   const complaints = [
