@@ -75,6 +75,18 @@ const look = EditorView.theme({
     backgroundColor: 'light-dark(#ffffff, #1b232d)',
     border: '1px solid light-dark(#8c8c94, #656871)',
   },
+  // CodeMirror's own marks are data: images, which the content security policy refuses.
+  '.cm-lintRange-error': {
+    backgroundImage: 'none',
+    textDecoration: 'underline wavy light-dark(#db0000, #ff7a7a)',
+  },
+  '.cm-lint-marker-error': {
+    content: 'normal',
+    backgroundColor: 'light-dark(#db0000, #ff7a7a)',
+    borderRadius: '50%',
+    width: '0.8em',
+    height: '0.8em',
+  },
   '.cm-tooltip-autocomplete > ul > li[aria-selected]': {
     color: 'light-dark(#ffffff, #0f141a)',
     backgroundColor: 'light-dark(#006ce0, #42b4ff)',
