@@ -10,7 +10,7 @@ import { publishedLog } from './audit/published.ts'
 import { type Config, verifierKeyFile } from './config.ts'
 import type { AuditRecord, Clock, ProvableLog, Random, ReadableLog, Store } from './domain/ports.ts'
 import { installation } from './domain/records.ts'
-import { choreSettings } from './domain/setting-names.ts'
+import { choreSettings, ofNode } from './domain/setting-names.ts'
 import { formatInstant } from './domain/time.ts'
 
 export type Warn = (facts: Readonly<Record<string, unknown>>, words: string) => void
@@ -70,8 +70,7 @@ export async function openLogs(needs: Needs, duty: LogDuty): Promise<OpenLogs> {
 
 /** The logs of two nodes are two logs: what is signed under one name must be one history. */
 function signerOf({ config, seed, node }: Pick<Needs, 'config' | 'seed' | 'node'>, log: number): NoteSigner {
-  const name = node === undefined ? config.auditName : `${config.auditName}/${node}`
-  return noteSigner(logName(name, log), seed)
+  return noteSigner(logName(ofNode(config.auditName, node), log), seed)
 }
 
 async function openLog(needs: Needs, log: number): Promise<AuditLogOnDisk> {

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { problem } from './domain/errors.ts'
 import { accountPattern, regionPattern } from './domain/scope.ts'
+import { defaultNode } from './domain/setting-names.ts'
 import type { ShownSetting } from './operations/operation.ts'
 
 type Setting<T> = {
@@ -137,7 +138,7 @@ export const settings = {
   node: setting(
     'node',
     'Name of this node among those that share a PostgreSQL store; the same at every start.',
-    'keyward',
+    defaultNode,
     matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
   ),
   leaseMs: setting(

@@ -9,6 +9,7 @@ import { usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { type Config, type Environment, loadConfig } from './config.ts'
 import { devClockFace } from './dev-clock.ts'
+import { Problem } from './domain/errors.ts'
 import { installation } from './domain/records.ts'
 import { accountPattern } from './domain/scope.ts'
 import { formatInstant } from './domain/time.ts'
@@ -183,10 +184,14 @@ export async function firstStart(
   if ((await world.store.count('account', installation)) > 0) return undefined
   const account = config.account ?? randomAccount(world)
   const { credentials, changes } = newAccount(world, account, 'operator', world.clock.now(), fixed)
-  await world.store.commit([
-    ...changes,
-    { put: 'setting', record: { revision: 1, name: 'operator-account', value: account } },
-  ])
+  const noted = { put: 'setting', record: { revision: 1, name: 'operator-account', value: account } } as const
+  try {
+    await world.store.commit([...changes, noted])
+  } catch (error) {
+    // Another node, which starts at the same moment, was first.
+    if (error instanceof Problem && error.code === 'Conflict') return undefined
+    throw error
+  }
   return { account, ...credentials }
 }
 
@@ -216,6 +221,7 @@ function untilAskedToStop(): Promise<void> {
 export async function rotateRoot(environment: Environment): Promise<RotationReport> {
   const world = await openWorld(loadConfig(environment), { environment })
   try {
+    await world.engine.lease?.requireAlone()
     return await rotateRootKey(world)
   } finally {
     await world.close()
@@ -251,11 +257,12 @@ export async function copyBetween(
   environment: Environment,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<unknown> {
-  const needs = { clock: systemClock(), random: systemRandom() }
+  const needs = { clock: systemClock(), random: systemRandom(), ofEveryNode: true }
   const source = await openStore(loadConfig(environment, { store: from }), needs)
   try {
     const target = await openStore(loadConfig(environment, { store: to }), needs)
     try {
+      await Promise.all([source.lease?.requireAlone(), target.lease?.requireAlone()])
       return await copyStore(source, target)
     } finally {
       await target.close()

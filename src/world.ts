@@ -305,7 +305,13 @@ async function readPassphrase(path: string): Promise<Uint8Array> {
 /** The store that the settings name. */
 export function openStore(
   config: Config,
-  needs: { readonly clock: Clock; readonly random: Random; readonly siblings?: Siblings },
+  needs: {
+    readonly clock: Clock
+    readonly random: Random
+    readonly siblings?: Siblings
+    /** For a copy of everything: the unsettled records of all nodes that share the store, not just of this one. */
+    readonly ofEveryNode?: boolean
+  },
 ): Promise<StoreEngine> {
   const { store } = config
   if (store === 'memory') return Promise.resolve(memoryStore())
@@ -419,11 +425,8 @@ export async function initializeHsmRootKey(
 
 /** minio#17377: data under a wrong root key is lost. A store that was made under another one is not served. */
 async function requireSameRootKey(store: Store, custody: Custody): Promise<void> {
-  const stored = await store.get('setting', installation, settingNames.rootKeyCheck)
-  const own = custody.rootKeyCheck()
-  if (stored === undefined)
-    await store.commit([{ put: 'setting', record: { revision: 1, name: settingNames.rootKeyCheck, value: own } }])
-  else if (!custody.matches(stored.value))
+  const check = await keptSetting(store, settingNames.rootKeyCheck, () => custody.rootKeyCheck())
+  if (!custody.matches(check))
     throw problem('Unavailable', {
       message: 'The root key is not the one that this store was made under.',
       mend: 'Point data, store and the three places of the root key at the same installation. Nothing was changed.',
@@ -431,12 +434,23 @@ async function requireSameRootKey(store: Store, custody: Custody): Promise<void>
 }
 
 async function signingSeed(store: Store, sealer: ResealingSealer, random: Random): Promise<Uint8Array> {
-  const stored = await store.get('setting', installation, settingNames.signingSeed)
-  if (stored !== undefined) return sealer.open(seedPurpose, stored.value)
-  const seed = random.bytes(32)
-  const value = sealer.seal(seedPurpose, seed)
-  await store.commit([{ put: 'setting', record: { revision: 1, name: settingNames.signingSeed, value } }])
-  return seed
+  const sealed = await keptSetting(store, settingNames.signingSeed, () => sealer.seal(seedPurpose, random.bytes(32)))
+  return sealer.open(seedPurpose, sealed)
+}
+
+/** Made at the first start. Where several nodes start at once, it is what one of them has made. */
+async function keptSetting(store: Store, name: string, make: () => string): Promise<string> {
+  const stored = await store.get('setting', installation, name)
+  if (stored !== undefined) return stored.value
+  const value = make()
+  try {
+    await store.commit([{ put: 'setting', record: { revision: 1, name, value } }])
+    return value
+  } catch (error) {
+    const made = await store.get('setting', installation, name)
+    if (made === undefined) throw error
+    return made.value
+  }
 }
 
 /** The clock does not go back over a restart: not behind the last record, nor behind what the chores have noted. */

@@ -1,5 +1,5 @@
 /**
- * Long random lives of keys in the real service, over HTTP, on both stores, with a clock that the test moves. Every answer
+ * Long random lives of keys in the real service, over HTTP, on every store, with a clock that the test moves. Every answer
  * is compared with the model of life-model.ts. A failure prints its seed; KEYWARD_LIFE_SEED=<seed> replays it.
  */
 import assert from 'node:assert/strict'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import * as life from './life-model.ts'
+import { postgresServer } from './postgres-server.ts'
 import { type Answer, base64, startTestService, type TestService, testClock } from './service.ts'
 
 const seed = Number(process.env.KEYWARD_LIFE_SEED ?? Date.now() % 1_000_000_007)
@@ -268,17 +269,26 @@ async function wait(model: life.Model, real: Real, step: number): Promise<void> 
   model.now += step
 }
 
-for (const on of ['memory', 'sqlite'] as const)
+/** Lives on each store: a commit and a restart cost more there. */
+const runs = { memory: 60, sqlite: 8, postgres: 5 } as const
+
+for (const on of ['memory', 'sqlite', 'postgres'] as const)
   test(`R12-R23, R34-R38, R56-R77: random lives of keys go as the model says, on ${on}`, async (t) => {
+    const server = on === 'postgres' ? await postgresServer(t) : undefined
+    if (on === 'postgres' && server === undefined) return
+    const store = server === undefined ? (on as 'memory' | 'sqlite') : await server.newDatabase()
     const data = mkdtempSync(join(tmpdir(), 'keyward-life-'))
     t.after(() => rmSync(data, { recursive: true, force: true }))
     const clock = testClock()
-    let service = await startTestService({ on, data, clock })
+    let service = await startTestService({ on: store, data, clock })
     const { token } = service
-    t.after(() => service.stop())
+    t.after(async () => {
+      await service.stop()
+      await server?.stop()
+    })
     const restart = async () => {
       await service.stop()
-      service = await startTestService({ on, data, clock })
+      service = await startTestService({ on: store, data, clock })
       return service
     }
     let life_ = 0
@@ -289,11 +299,11 @@ for (const on of ['memory', 'sqlite'] as const)
         await fc.asyncModelRun(
           () => ({
             model: life.newModel(clock.now()),
-            real: new Real(service, region, token, on === 'sqlite' ? restart : undefined),
+            real: new Real(service, region, token, on === 'memory' ? undefined : restart),
           }),
           lives,
         )
       }),
-      { seed, numRuns: on === 'memory' ? 60 : 8, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
+      { seed, numRuns: runs[on], interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
     )
   })

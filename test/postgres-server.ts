@@ -12,6 +12,7 @@ import process from 'node:process'
 import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import postgres from 'postgres'
 
 /** PEM. */
 export type Tls = { readonly certificate: string; readonly privateKey: string }
@@ -19,6 +20,8 @@ export type Tls = { readonly certificate: string; readonly privateKey: string }
 export type PostgresServer = {
   readonly url: string
   readonly port: number
+  /** The URL of a new database on it. */
+  newDatabase(): Promise<`postgres://${string}`>
   /** As after a power cut: no goodbye to anybody. */
   kill(): Promise<void>
   /** After `kill`: on the same data and port. */
@@ -127,7 +130,15 @@ async function startServer(binaries: string, settings: readonly string[], tls?: 
     await rm(directory, { recursive: true, force: true })
     throw error
   }
+  let databases = 0
   return {
+    async newDatabase() {
+      const name = `test_${++databases}`
+      const sql = postgres(`postgres://keyward@127.0.0.1:${port}/postgres`, { max: 1, onnotice: () => {} })
+      await sql.unsafe(`CREATE DATABASE ${name}`)
+      await sql.end()
+      return `postgres://keyward@127.0.0.1:${port}/${name}`
+    },
     url: `postgres://keyward@127.0.0.1:${port}/postgres`,
     port,
     start,

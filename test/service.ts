@@ -59,10 +59,12 @@ export type TestService = {
 }
 
 export type TestServiceOptions = {
-  readonly on?: 'memory' | 'sqlite'
+  readonly on?: 'memory' | 'sqlite' | `postgres://${string}`
   readonly clock?: TestClock
   /** An earlier service's folder: its installation goes on. */
   readonly data?: string
+  /** The folder whose root key it shares; its own without it. */
+  readonly custody?: string
   readonly token?: string
   readonly config?: Partial<Config>
   /** Of the process: what the module of an HSM reads from it. */
@@ -82,7 +84,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     ...loadConfig({}),
     data,
     store: on,
-    ...custodyIn(data),
+    storeTls: 'off',
+    ...custodyIn(options.custody ?? data),
     logLevel: 'error',
     ...options.config,
   }

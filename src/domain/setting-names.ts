@@ -12,6 +12,10 @@ export const choreSettings = {
     ofNode(log === 0 ? 'audit-checkpoint' : `audit-checkpoint-${log}`, node),
 } as const
 
-function ofNode(name: string, node: string | undefined): string {
-  return node === undefined ? name : `${name}/${node}`
+/** Of a node that was given no name. An installation of one node that grows to several goes on under it. */
+export const defaultNode = 'keyward'
+
+/** What is a node's own has its name in it: not where there is just one, which has none or the default one. */
+export function ofNode(name: string, node: string | undefined): string {
+  return node === undefined || node === defaultNode ? name : `${name}/${node}`
 }

@@ -6,8 +6,8 @@ import type { RecordName } from './rows.ts'
 export type NodeLease = Lease & {
   /** Answers nothing from memory before. A Problem `Conflict` where another process runs under the name of this node. */
   take(): Promise<void>
-  /** Names of the other nodes that hold a lease, or held one when they were last heard of. */
-  others(): Promise<readonly string[]>
+  /** A Problem `Conflict` where another node runs: for work that must be alone. Takes a lease of each that has crashed. */
+  requireAlone(): Promise<void>
 }
 
 /** What every engine can do beside serving: be read and be filled whole, for copies and backups. */

@@ -17,11 +17,9 @@ const wantedRounds = 1_000
 /** On a machine that has much else to do there are fewer rounds; then the test says so. */
 const longestMs = 150_000
 const leastRounds = 250
-/** Each kind of fault at each node, at least so often. */
-const wantedTurns = 2
 /** Longer than a lease: the others have gone on without the node by then. */
 const faultMs = leaseMs * 2.5
-const pauseMs = leaseMs
+const pauseMs = leaseMs / 2
 /** A request that was not answered yet: another one is sent beside it, so that some are asked at any time. */
 const impatienceMs = 60
 const mostUnanswered = 6
@@ -144,17 +142,24 @@ async function proveRevocation(cluster: Cluster, say: (words: string) => void): 
     say(`SKIPPED: ${why}`)
   }
 
+  async function untilReady(node: Node): Promise<void> {
+    while (!done && (await node.call('GET', '/readyz')).status !== 200) await wait(20)
+  }
+
   async function keepBreaking(): Promise<void> {
     const until = performance.now() + longestMs
-    for (let turn = 0; turn < wantedTurns || (rounds < wantedRounds && performance.now() < until); turn++)
+    for (let turn = 0; turn === 0 || (rounds < wantedRounds && performance.now() < until); turn++)
       for (const { begin, end } of Object.values(faults))
         for (const node of nodes) {
+          if (performance.now() > until) continue
           faulty.add(node)
           begin(node)
           await wait(faultMs * (0.6 + 0.6 * Math.random()))
           end(node)
-          await wait(pauseMs)
+          // All are well when the next one is broken: otherwise nobody would answer from memory.
+          await Promise.race([untilReady(node), wait(10 * leaseMs, undefined, { ref: false })])
           faulty.delete(node)
+          await wait(pauseMs)
         }
     done = true
   }

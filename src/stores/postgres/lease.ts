@@ -243,10 +243,6 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
     return true
   }
 
-  async function holderOf(name: string): Promise<Holder | undefined> {
-    return (await holders()).find((holder) => holder.node === name)
-  }
-
   // --------------------------------------------------------------------------------------------------- the others' leases
 
   async function holders(): Promise<readonly Holder[]> {
@@ -267,6 +263,15 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
       holder.instance,
       holder.renewals,
     ])
+  }
+
+  /** Or is this what a crash has left? That takes one lease to tell, and then it is gone. */
+  async function isRunning(found: Holder): Promise<boolean> {
+    await wait(found.leaseMs)
+    const again = (await holders()).find((holder) => holder.instance === found.instance)
+    if (again !== undefined && again.renewals !== found.renewals) return true
+    await removeUnlessRenewed(found)
+    return false
   }
 
   async function everywhere(commitId: string, by: ReadonlySet<string>, heard: () => Promise<void>): Promise<void> {
@@ -313,20 +318,19 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
     watch: (changed) => {
       watchers.push(changed)
     },
-    async others() {
-      return (await holders()).filter((holder) => holder.instance !== instance).map((holder) => holder.node)
+    async requireAlone() {
+      const others = (await holders()).filter((holder) => holder.instance !== instance)
+      const running = await Promise.all(others.map(isRunning))
+      const found = others.find((_, at) => running[at])
+      if (found !== undefined)
+        throw problem('Conflict', { message: `Node ${found.node} runs on this store.`, mend: 'End all nodes first.' })
     },
     async take() {
       taken = true
       try {
         while (!(await register())) {
-          const found = await holderOf(node)
-          if (found === undefined) continue
-          // It may be what a crash has left of this very node.
-          await wait(found.leaseMs)
-          const again = await holderOf(node)
-          if (again?.instance === found.instance && again.renewals !== found.renewals) throw nameTaken(node)
-          await removeUnlessRenewed(found)
+          const found = (await holders()).find((holder) => holder.node === node)
+          if (found !== undefined && (await isRunning(found))) throw nameTaken(node)
         }
       } catch (error) {
         taken = false

@@ -24,7 +24,7 @@ export type LineOptions = PoolOptions & {
 }
 
 /** Making a connection takes some round trips and signatures more than a statement does. */
-const leastConnectMs = 1_000
+const leastConnectMs = 500
 
 export function openLine(options: LineOptions): Line {
   const { channel, onNotification, onConnected, patienceMs } = options

@@ -17,7 +17,8 @@ export type Reader = {
     after: { readonly partition: string; readonly id: string } | undefined,
     limit: number,
   ): Promise<readonly Collections[C][]>
-  unsettled(node: string): Promise<readonly AuditRecord[]>
+  /** Of all nodes without a name. */
+  unsettled(node?: string): Promise<readonly AuditRecord[]>
 }
 
 /** The query is carried out by whoever is given: a pool, or one transaction that sees one moment. */
@@ -90,8 +91,10 @@ export function readerOn(
             limit,
           ]),
     unsettled: async (node) => {
-      const statement = `SELECT record FROM ${tables.unsettled} WHERE node = $1 ORDER BY sequence`
-      return (await query(statement, [node])).map((row) => frozen(JSON.parse(String(row.record)) as AuditRecord))
+      const statement = `SELECT record FROM ${tables.unsettled} WHERE node = $1 OR $1 IS NULL ORDER BY sequence`
+      return (await query(statement, [node ?? null])).map((row) =>
+        frozen(JSON.parse(String(row.record)) as AuditRecord),
+      )
     },
   }
 }

@@ -18,6 +18,8 @@ export type PostgresOptions = PoolOptions & {
   readonly schema?: string
   /** This node among those that share the database: its unsettled audit records are its own. The same at every start. */
   readonly node?: string
+  /** For a copy of everything, while no node runs: the unsettled records of all nodes are told. */
+  readonly ofEveryNode?: boolean
   /** How long a node that does not answer holds up the changes of the others, in milliseconds; 2,000 without it. */
   readonly leaseMs?: number
   /** False for engines without LISTEN: nodes then hear of a commit when they renew their lease. */
@@ -71,6 +73,18 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     }
   }
 
+  /** Commits that the store is not closed before. */
+  const underWay = new Set<Promise<void>>()
+
+  async function untilMade(commit: Promise<void>): Promise<void> {
+    underWay.add(commit)
+    try {
+      await commit
+    } finally {
+      underWay.delete(commit)
+    }
+  }
+
   try {
     await forgetOldMarks()
     leases = await openLeases({
@@ -102,15 +116,15 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     scan: (collection, after, limit) => read(() => reader.scan(collection, after, limit)),
     async commit(changes, record) {
       requireOpen()
-      await committer.commit(changes, record)
+      await untilMade(committer.commit(changes, record))
     },
     async load(collection, records) {
       requireOpen()
-      await committer.load(collection, records)
+      await untilMade(committer.load(collection, records))
     },
     unsettled: () =>
       read(async () => {
-        const records = await reader.unsettled(node)
+        const records = await reader.unsettled(options.ofEveryNode ? undefined : node)
         return records.filter(({ requestId }) => !committer.settling.has(requestId))
       }),
     settled(requestIds) {
@@ -136,6 +150,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     },
     close() {
       closing ??= (async () => {
+        await Promise.allSettled(underWay)
         // What is not written now is settled again at the next start.
         await committer.flush().catch(() => {})
         await leases.close()

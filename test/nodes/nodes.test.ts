@@ -1,0 +1,361 @@
+/** Several nodes that share a store, as their callers see them. Each is a whole service; the database is real. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { constants, publicEncrypt, randomBytes } from 'node:crypto'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { readForward } from '../../src/domain/audit-places.ts'
+import { type PostgresServer, postgresServer } from '../postgres-server.ts'
+import { type Answer, base64, days, type Json, startTestService, type TestService, testClock } from '../service.ts'
+import { startCluster } from './cluster.ts'
+
+/** No test here waits for a lease to run out, but on a busy machine a short one does. */
+const leaseMs = 5_000
+const partition = '111122223333/local'
+
+describe('Several nodes', async () => {
+  let server: PostgresServer | undefined
+  let missing: string | undefined
+
+  before(async () => {
+    server = await postgresServer({
+      skip: (why) => {
+        missing = why
+      },
+    })
+  })
+  after(async () => {
+    await server?.stop()
+  })
+
+  type Nodes = readonly [TestService, TestService, TestService]
+
+  function fact(title: string, prove: (nodes: Nodes) => Promise<void>): void {
+    test(title, async (context) => {
+      if (server === undefined) return context.skip(missing)
+      const custody = mkdtempSync(join(tmpdir(), 'keyward-nodes-'))
+      const clock = testClock()
+      const on = await server.newDatabase()
+      const nodes: TestService[] = []
+      try {
+        for (const node of ['one', 'two', 'three'])
+          nodes.push(
+            await startTestService({
+              on,
+              clock,
+              custody,
+              config: { node, leaseMs },
+              ...(nodes[0] === undefined ? {} : { token: nodes[0].token }),
+            }),
+          )
+        await prove(nodes as unknown as Nodes)
+      } finally {
+        await Promise.all(nodes.map((node) => node.stop()))
+        rmSync(custody, { recursive: true, force: true })
+      }
+    })
+  }
+
+  const text = { plaintext: base64('text') }
+  const newKey = async ({ as, token }: TestService, wish: object, from = token) =>
+    (await as(from)('POST', '/v1/keys', wish)).body.key.keyId as string
+
+  fact('whatever is revoked at one node is revoked at all of them when that is answered', async (nodes) => {
+    const [one] = nodes
+    const { api } = one
+    const ok = async (call: Promise<Answer>): Promise<Json> => {
+      const { status, body } = await call
+      assert.equal(status, 200, JSON.stringify(body))
+      return body
+    }
+    const policy = (effect: 'Allow' | 'Deny', action: string) => ({
+      document: JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: effect, Action: action, Resource: '*' }],
+      }),
+    })
+    await ok(api('PUT', '/v1/policies/may-encrypt', policy('Allow', 'kms:Encrypt')))
+
+    /** All of it in use at every node, and so in the memory of every node. */
+    async function somebody(wish: object = {}) {
+      const principalName = `user-${randomBytes(6).toString('hex')}`
+      await ok(api('POST', '/v1/principals', { principalName, policies: ['may-encrypt'] }))
+      const { token, credentialId } = await ok(api('POST', `/v1/principals/${principalName}/tokens`, {}))
+      const keyId = await newKey(one, wish)
+      const encrypt = (node: TestService) => node.as(token)('POST', `/v1/keys/${keyId}/encrypt`, text)
+      return { principalName, token, credentialId, keyId, encrypt }
+    }
+    type Somebody = Awaited<ReturnType<typeof somebody>>
+
+    const external = async (): Promise<Somebody> => {
+      const who = await somebody({ origin: 'EXTERNAL' })
+      const given = await ok(api('POST', `/v1/keys/${who.keyId}/import-parameters`, { wrappingKeySpec: 'RSA_2048' }))
+      const wrapped = publicEncrypt(
+        { key: given.pem, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
+        randomBytes(32),
+      )
+      const { importToken } = given
+      await ok(api('POST', `/v1/keys/${who.keyId}/import`, { importToken, encryptedKeyMaterial: base64(wrapped) }))
+      return who
+    }
+    const revocations: readonly {
+      readonly name: string
+      readonly code: string
+      readonly made?: () => Promise<Somebody>
+      readonly revoke: (who: Somebody, at: TestService['api']) => Promise<Answer>
+    }[] = [
+      { name: 'DisableKey', code: 'KeyDisabled', revoke: ({ keyId }, at) => at('POST', `/v1/keys/${keyId}/disable`) },
+      {
+        name: 'ScheduleKeyDeletion',
+        code: 'KeyPendingDeletion',
+        revoke: ({ keyId }, at) => at('POST', `/v1/keys/${keyId}/schedule-deletion`, { evenIfRecentlyUsed: true }),
+      },
+      {
+        name: 'DeleteKeyMaterial',
+        code: 'KeyPendingImport',
+        made: external,
+        revoke: ({ keyId }, at) => at('DELETE', `/v1/keys/${keyId}/material`),
+      },
+      {
+        name: 'PutKeyPolicy',
+        code: 'AccessDenied',
+        revoke: ({ keyId, principalName }, at) =>
+          at('PUT', `/v1/keys/${keyId}/policy`, {
+            policy: JSON.stringify({
+              Version: '2012-10-17',
+              Statement: [
+                { Effect: 'Allow', Principal: { AWS: '111122223333' }, Action: 'kms:*', Resource: '*' },
+                {
+                  Effect: 'Deny',
+                  Principal: { AWS: `arn:aws:iam::111122223333:user/${principalName}` },
+                  Action: 'kms:Encrypt',
+                  Resource: '*',
+                },
+              ],
+            }),
+          }),
+      },
+      {
+        name: 'UpdatePrincipal, a policy',
+        code: 'AccessDenied',
+        revoke: ({ principalName }, at) =>
+          at('PATCH', `/v1/principals/${principalName}`, { detachPolicies: ['may-encrypt'] }),
+      },
+      {
+        name: 'UpdatePrincipal, locked out',
+        code: 'NotAuthenticated',
+        revoke: ({ principalName }, at) => at('PATCH', `/v1/principals/${principalName}`, { disabled: true }),
+      },
+      {
+        name: 'DeleteCredential',
+        code: 'NotAuthenticated',
+        revoke: ({ principalName, credentialId }, at) =>
+          at('DELETE', `/v1/principals/${principalName}/credentials/${credentialId}`),
+      },
+      {
+        name: 'RevokeGrant',
+        code: 'AccessDenied',
+        made: async () => {
+          const who = await somebody()
+          await ok(api('PATCH', `/v1/principals/${who.principalName}`, { detachPolicies: ['may-encrypt'] }))
+          const { grantId } = await ok(
+            api('POST', `/v1/keys/${who.keyId}/grants`, {
+              granteePrincipal: `arn:aws:iam::111122223333:user/${who.principalName}`,
+              operations: ['Encrypt'],
+            }),
+          )
+          return { ...who, credentialId: grantId }
+        },
+        revoke: ({ keyId, credentialId: grantId }, at) => at('DELETE', `/v1/keys/${keyId}/grants/${grantId}`),
+      },
+      {
+        name: 'PutPolicy',
+        code: 'AccessDenied',
+        revoke: (_, at) => at('PUT', '/v1/policies/may-encrypt', policy('Deny', 'kms:Encrypt')),
+      },
+    ]
+    for (const { name, code, made = somebody, revoke } of revocations)
+      for (const [at, revoker] of (name === 'PutPolicy' ? nodes.slice(0, 1) : nodes).entries()) {
+        const who = await made()
+        for (const node of nodes) await ok(who.encrypt(node))
+        await ok(revoke(who, revoker.as(one.token)))
+        // Without any wait.
+        for (const node of nodes) {
+          const { body } = await who.encrypt(node)
+          assert.equal(body.code, code, `${name} at node ${at}: ${JSON.stringify(body)}`)
+        }
+      }
+  })
+
+  fact('what is made at one node is there at all of them when that is answered', async (nodes) => {
+    const token = nodes[0].token
+    for (let round = 0; round < 10; round++)
+      for (const [at, maker] of nodes.entries()) {
+        const aliasName = `alias/made-${round}-${at}`
+        const encrypt = (node: TestService) =>
+          node.as(token)('POST', `/v1/keys/${encodeURIComponent(aliasName)}/encrypt`, text)
+        // That there is none is remembered as well.
+        for (const node of nodes) assert.equal((await encrypt(node)).body.code, 'AliasNotFound')
+        const keyId = await newKey(maker, {}, token)
+        assert.equal((await maker.as(token)('POST', '/v1/aliases', { aliasName, keyId })).status, 200)
+        for (const node of nodes) assert.equal((await encrypt(node)).status, 200)
+      }
+  })
+
+  fact('what falls due happens once and is on record once, when all nodes do their chores at once', async (nodes) => {
+    const [one] = nodes
+    const rounds = 6
+    const made = await Promise.all(
+      Array.from({ length: rounds }, async () => ({
+        rotating: await newKey(one, { rotationPeriodDays: 7 }),
+        dying: await newKey(one, {}),
+      })),
+    )
+    for (const { dying } of made) {
+      await one.api('POST', '/v1/aliases', { aliasName: `alias/of-${dying}`, keyId: dying })
+      const answer = await one.api('POST', `/v1/keys/${dying}/schedule-deletion`, { pendingWindowInDays: 7 })
+      assert.equal(answer.status, 200)
+    }
+    one.clock.advance(days(7))
+    // Chores and callers meet, at every node and at the same moment.
+    await Promise.all(
+      nodes.flatMap((node) => [
+        node.chores(),
+        ...made.map(({ rotating }) => node.as(one.token)('POST', `/v1/keys/${rotating}/encrypt`, text)),
+        node.chores(),
+      ]),
+    )
+    for (const node of nodes) assert.equal(await node.chores(), 0, 'nothing is left to be done')
+    for (const { rotating, dying } of made) {
+      const { body } = await one.api('GET', `/v1/keys/${rotating}/versions`)
+      assert.equal(body.versions.length, 2)
+      for (const node of nodes) {
+        assert.equal(await node.world.store.get('key', partition, dying), undefined)
+        assert.ok(await node.world.store.get('tombstone', partition, dying))
+        assert.equal(await node.world.store.get('alias', partition, `alias/of-${dying}`), undefined)
+      }
+    }
+    const records = await Promise.all(
+      nodes.map(async ({ world }) => Array.fromAsync(readForward(await world.logs(), new Map()))),
+    )
+    const count = (operation: string, key: string) =>
+      records.flat().filter(({ record }) => record.operation === operation && record.keyId === key).length
+    for (const { rotating, dying } of made) {
+      assert.equal(count('RotateKey', rotating), 1)
+      assert.equal(count('DeleteKey', dying), 1)
+    }
+  })
+
+  fact('each node signs its own audit log under its own name, and goes on with it', async (nodes) => {
+    const names = nodes.map(({ world }) => world.audit.vkey.split('+')[0])
+    assert.deepEqual(names, ['keyward/one/audit', 'keyward/two/audit', 'keyward/three/audit'])
+    for (const node of nodes) {
+      await wait(5)
+      node.clock.advance(2_000)
+      await node.chores()
+    }
+    const noted = await Promise.all(
+      ['one', 'two', 'three'].map((node) => nodes[0].world.store.get('setting', '*', `audit-checkpoint/${node}`)),
+    )
+    for (const [at, setting] of noted.entries()) assert.match(setting?.value ?? '', new RegExp(`^${names[at]}\n`))
+  })
+
+  fact('the node, the bound and the lease are told to who asks whether it is ready', async (nodes) => {
+    const ready = (await (await fetch(`${nodes[1].url}/readyz`)).json()) as Json
+    assert.equal(ready.node, 'two')
+    assert.equal(ready.revocationBoundMs, leaseMs)
+    assert.equal(ready.status, 'ready')
+  })
+
+  fact('a second process under the name of a node is turned away, and the first one serves on', async ([one]) => {
+    await assert.rejects(
+      startTestService({ on: one.config.store as 'sqlite', custody: one.config.data, config: { ...one.config } }),
+      { code: 'Conflict', message: /node one/ },
+    )
+    assert.equal((await one.api('GET', '/v1/keys')).status, 200)
+  })
+
+  test('a store is copied to PostgreSQL and back by the command line, while no node runs', async (context) => {
+    if (server === undefined) return context.skip(missing)
+    const folder = mkdtempSync(join(tmpdir(), 'keyward-copy-'))
+    try {
+      const url = await server.newDatabase()
+      const source = await startTestService({ on: 'sqlite', data: folder })
+      const keyId = await newKey(source, {})
+      await source.api('POST', '/v1/aliases', { aliasName: 'alias/copied', keyId })
+      const { ciphertextBlob } = (await source.api('POST', `/v1/keys/${keyId}/encrypt`, text)).body
+      const { token } = source
+      await source.stop()
+
+      const keyward = async (data: string, ...words: readonly string[]) => {
+        const environment = { KEYWARD_DATA: data, KEYWARD_STORE_TLS: 'off', KEYWARD_LEASE_MS: '500' }
+        const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+        const { stdout } = await promisify(execFile)(
+          process.execPath,
+          ['--disable-warning=ExperimentalWarning', main, '-o', 'json', ...words],
+          { env: { PATH: process.env.PATH, ...environment } },
+        )
+        return JSON.parse(stdout) as Record<string, number>
+      }
+      const copied = await keyward(folder, 'store', 'copy', '--from', 'sqlite', '--to', url)
+      assert.ok((copied.key as number) >= 1 && copied.alias === 1)
+      assert.deepEqual(await keyward(folder, 'store', 'copy', '--from', 'sqlite', '--to', url), copied, 'begun again')
+
+      const node = await startTestService({ on: url, data: folder, token, config: { leaseMs: 1_000 } })
+      const opened = await node.api('POST', '/v1/decrypt', { ciphertextBlob })
+      assert.equal(opened.body.plaintext, text.plaintext)
+      const later = await newKey(node, {})
+      // The audit log stays where it is; only the store moves.
+      for (const file of globSync('keyward.sqlite*', { cwd: folder })) rmSync(join(folder, file))
+      const copyBack = () => keyward(folder, 'store', 'copy', '--from', url, '--to', 'sqlite')
+      await assert.rejects(copyBack(), { message: /Node keyward runs/ })
+      await node.stop()
+      assert.equal((await copyBack()).key, (copied.key as number) + 1)
+      const again = await startTestService({ on: 'sqlite', data: folder, token })
+      assert.equal((await again.api('POST', '/v1/decrypt', { ciphertextBlob })).body.plaintext, text.plaintext)
+      assert.equal((await again.api('GET', `/v1/keys/${later}`)).status, 200)
+      await again.stop()
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('a node that is ended answers what is in flight and gives its lease back; one that is killed does not', async (context) => {
+    const cluster = await startCluster(context, { nodes: 3, leaseMs })
+    if (cluster === undefined) return
+    try {
+      const [one, two, three] = cluster.nodes as unknown as readonly [Node, Node, Node]
+      type Node = (typeof cluster.nodes)[number]
+      const keyId = JSON.parse((await one.call('POST', '/v1/keys', {})).body).key.keyId as string
+      let ending = false
+      const outcomes: number[] = []
+      const load = Array.from({ length: 8 }, async () => {
+        while (!ending) outcomes.push((await two.call('POST', `/v1/keys/${keyId}/encrypt`, text)).status)
+      })
+      while (outcomes.length < 50) await wait(5)
+      const ended = two.stop()
+      // Whoever comes later is refused the connection; nobody who was heard is left without an answer.
+      const results = await Promise.allSettled([ended, ...load.map((one) => one.catch(() => {}))])
+      ending = true
+      assert.ok(results.every(({ status }) => status === 'fulfilled'))
+      assert.ok(outcomes.every((status) => status === 200))
+      const changed = async (verb: 'disable' | 'enable') => {
+        const start = performance.now()
+        assert.equal((await one.call('POST', `/v1/keys/${keyId}/${verb}`, {})).status, 200)
+        return performance.now() - start
+      }
+      assert.ok((await changed('disable')) < leaseMs / 2, 'nobody waits for who has ended')
+      process.kill(three.child.pid as number, 'SIGKILL')
+      const took = await changed('enable')
+      assert.ok(took > leaseMs / 2, `a crash is waited for, ${took} ms`)
+      assert.ok((await changed('disable')) < leaseMs / 2, 'once')
+    } finally {
+      await cluster.stop()
+    }
+  })
+})
