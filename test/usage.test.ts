@@ -217,6 +217,13 @@ test('what would break is told of the last 90 days, and the last use of all time
   service.clock.advance(days(60))
   await encrypt(keyId)
   assert.equal((await uses(keyId))[0].count, 6)
+  await api('POST', `/v1/keys/${keyId}/disable`)
+  await encrypt(keyId)
+  await api('POST', `/v1/keys/${keyId}/enable`)
+  assert.deepEqual((await api('GET', `/v1/keys/${keyId}/usage`)).body.days, [
+    { day: '2029-01-01', operation: 'Encrypt', count: 5, refused: 0 },
+    { day: '2029-03-02', operation: 'Encrypt', count: 2, refused: 1 },
+  ])
   service.clock.advance(days(31))
   assert.equal((await uses(keyId))[0].count, 1)
   service.clock.advance(days(60))

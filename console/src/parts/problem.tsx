@@ -9,7 +9,7 @@ export function ProblemText({ error }: { readonly error: unknown }) {
   const text = useText()
   if (!(error instanceof ApiProblem)) return <span>{error instanceof Error ? error.message : String(error)}</span>
   const { code, message, mend, member, requestId } = error
-  const known = (text.app.problems as Readonly<Record<string, string>>)[code]
+  const known = error.status === 0 ? text.app.unreachable : text.app.problems[code]
   return (
     <div>
       <div>

@@ -53,7 +53,7 @@ export function KeyList() {
         stickyHeader
         items={keys}
         trackBy="keyId"
-        columnDefinitions={columns(text, formats)}
+        columnDefinitions={columns(text, formats, pages.page?.showsUse ?? true)}
         columnDisplay={columnIds.map((id) => ({ id, visible: id === 'name' || preferences.columns.includes(id) }))}
         resizableColumns
         stickyColumns={{ first: 0 }}
@@ -190,7 +190,7 @@ const columnIds = [
   'tags',
 ] as const
 
-function columns(text: Catalogue, formats: Formats): TableProps.ColumnDefinition<ListedKey>[] {
+function columns(text: Catalogue, formats: Formats, showsUse: boolean): TableProps.ColumnDefinition<ListedKey>[] {
   const cells: Readonly<
     Record<(typeof columnIds)[number], Omit<TableProps.ColumnDefinition<ListedKey>, 'id' | 'header'>>
   > = {
@@ -202,7 +202,7 @@ function columns(text: Catalogue, formats: Formats): TableProps.ColumnDefinition
     usage: { cell: ({ keyUsage }) => text.keys.usages[keyUsage], width: 200 },
     origin: { cell: ({ origin }) => text.keys.origins[origin], width: 130 },
     protection: { cell: ({ protectionLevel }) => text.keys.protections[protectionLevel], width: 150 },
-    lastUsed: { cell: ({ lastUse }) => <Moment at={lastUse?.at} />, width: 150 },
+    lastUsed: { cell: ({ lastUse }) => (showsUse ? <Moment at={lastUse?.at} /> : text.keys.hidden), width: 150 },
     created: {
       cell: ({ createdAt }) => <time dateTime={createdAt}>{formats.time(createdAt)}</time>,
       sortingField: 'createdAt',

@@ -5,6 +5,7 @@ export const keys = {
   counter: (total: string) => `(${total})`,
   empty: 'No keys yet',
   emptyHint: 'A key encrypts, signs or authenticates for your applications and never leaves the service.',
+  hidden: 'Not shown: kms:GetKeyLastUsage',
   noMatch: 'No key meets this filter',
   clearFilter: 'Clear filter',
   searched: (looked: string, total: string) => `Searched ${looked} of ${total} keys`,

@@ -7,6 +7,7 @@ export const keys: typeof english = {
   counter: (total) => `（${total}）`,
   empty: '还没有密钥',
   emptyHint: '密钥为您的应用加密、签名或认证，密钥材料从不离开本服务。',
+  hidden: '无权查看：kms:GetKeyLastUsage',
   noMatch: '没有符合筛选条件的密钥',
   clearFilter: '清除筛选条件',
   searched: (looked, total) => `已检索 ${looked} / ${total} 个密钥`,

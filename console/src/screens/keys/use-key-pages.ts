@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { type Answered, ApiProblem, call } from '../../api/client.ts'
-import { type ListedKey, listKeys } from '../../api/operations.ts'
+import { getOwnRights, type ListedKey, listKeys } from '../../api/operations.ts'
 import { filterOfCall, type KeySearch } from './key-filter.ts'
 
 type Page = {
@@ -10,6 +10,8 @@ type Page = {
   readonly total: number
   readonly lookedAt: number
   readonly next: string | undefined
+  /** False where the last uses are not for this person to see. */
+  readonly showsUse: boolean
 }
 
 export function useKeyPages(search: KeySearch, pageSize: number, order: 'oldest' | 'newest') {
@@ -59,6 +61,7 @@ async function fullPage(
   const keys: ListedKey[] = []
   const filter = filterOfCall(search)
   let include: string | undefined = 'aliases,lastUse'
+  let showsUse = true
   let marker = from
   let lookedAt = 0
   for (;;) {
@@ -67,9 +70,13 @@ async function fullPage(
     try {
       answer = await call(listKeys, input)
     } catch (error) {
-      // Who may list keys may still not see who used them: then the list goes without.
+      // Who may list keys may still not see who used them, or what they are called: then the list goes without.
       if (include === undefined || !(error instanceof ApiProblem) || error.code !== 'AccessDenied') throw error
-      include = undefined
+      const { rights } = await call(getOwnRights, { actions: ['kms:ListAliases', 'kms:GetKeyLastUsage'] })
+      const [aliases, lastUse] = rights.map(({ allowed }) => allowed)
+      if (aliases && lastUse) throw error
+      include = aliases ? 'aliases' : lastUse ? 'lastUse' : undefined
+      showsUse = lastUse === true
       continue
     }
     keys.push(...answer.keys)
@@ -77,6 +84,6 @@ async function fullPage(
     onLookedAt(lookedAt)
     marker = answer.nextMarker
     if (marker === undefined || keys.length >= pageSize || signal.aborted)
-      return { keys, total: answer.total, lookedAt, next: marker }
+      return { keys, total: answer.total, lookedAt, next: marker, showsUse }
   }
 }

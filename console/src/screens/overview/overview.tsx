@@ -257,7 +257,7 @@ function Refusals({ of: { lines, total } }: { readonly of: Shown['refusals'] }) 
         {
           id: 'outcome',
           header: text.overview.outcome,
-          cell: ({ outcome }) => text.app.problems[outcome as never] ?? outcome,
+          cell: ({ outcome }) => text.app.problems[outcome] ?? outcome,
           minWidth: 180,
         },
         { id: 'count', header: text.overview.count, cell: ({ count }) => formats.number(count), minWidth: 90 },

@@ -68,7 +68,7 @@ export const app = {
   next: 'Next',
   more: 'Show more',
   apiCall: 'The same by command line or API',
-  problems: {
-    Unreachable: 'The server cannot be reached.',
-  },
+  unreachable: 'The server cannot be reached.',
+  /** By their codes. In English the server's own sentences say it. */
+  problems: {} as Readonly<Record<string, string>>,
 }

@@ -1,4 +1,5 @@
 import type { app as english } from './messages.en.ts'
+import { problems } from './problems.zh.ts'
 
 export const app: typeof english = {
   product: 'Keyward',
@@ -62,7 +63,6 @@ export const app: typeof english = {
   next: '下一步',
   more: '显示更多',
   apiCall: '对应的命令行或 API 调用',
-  problems: {
-    Unreachable: '无法连接服务器。',
-  },
+  unreachable: '无法连接服务器。',
+  problems,
 }
