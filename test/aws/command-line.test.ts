@@ -100,6 +100,56 @@ test('AWS CLI: the life of a key, with files and base64 as its users pass them',
   )
 })
 
+test('AWS CLI: wherever base64 arrives twice, the error names the option and fileb://', async (context) => {
+  const interpreter = needed((reason) => context.skip(reason))
+  if (interpreter === undefined) return
+  const aws = async (...words: readonly string[]) => {
+    const { stdout } = await run(interpreter, ['-m', 'awscli', 'kms', ...words, '--output', 'json'], {
+      env: environment,
+    })
+    return stdout === '' ? {} : JSON.parse(stdout)
+  }
+  const { stdout: version } = await run(interpreter, ['-m', 'awscli', '--version'], { env: environment })
+  if (!version.startsWith('aws-cli/1.')) {
+    context.skip('only version 1 takes blobs for text')
+    return
+  }
+  const make = async (...words: readonly string[]) => (await aws('create-key', ...words)).KeyMetadata.KeyId as string
+  const key = await make('--key-spec', 'HMAC_256', '--key-usage', 'GENERATE_VERIFY_MAC')
+  const mac = ['--mac-algorithm', 'HMAC_SHA_256', '--key-id', key, '--message', 'hello']
+  const { Mac } = await aws('generate-mac', ...mac)
+  await assert.rejects(aws('verify-mac', ...mac, '--mac', Mac), /KMSInvalidMacException.*--mac fileb:\/\/FILE/s)
+  const pair = await make('--key-spec', 'ECC_NIST_P256', '--key-usage', 'SIGN_VERIFY')
+  const signed = ['--signing-algorithm', 'ECDSA_SHA_256', '--key-id', pair, '--message', 'hello']
+  const { Signature } = await aws('sign', ...signed)
+  await assert.rejects(aws('verify', ...signed, '--signature', Signature), /--signature fileb:\/\/FILE/)
+  const external = await make('--origin', 'EXTERNAL')
+  const { ImportToken } = await aws(
+    'get-parameters-for-import',
+    '--key-id',
+    external,
+    '--wrapping-algorithm',
+    'RSAES_OAEP_SHA_256',
+    '--wrapping-key-spec',
+    'RSA_2048',
+  )
+  const bytes = join(folder, 'bytes')
+  writeFileSync(bytes, Buffer.alloc(256, 7))
+  const imported = ['--key-id', external, '--expiration-model', 'KEY_MATERIAL_DOES_NOT_EXPIRE']
+  await assert.rejects(
+    aws(
+      'import-key-material',
+      ...imported,
+      '--import-token',
+      ImportToken,
+      '--encrypted-key-material',
+      `fileb://${bytes}`,
+    ),
+    /InvalidImportTokenException.*--import-token fileb:\/\/FILE/s,
+  )
+  await assert.rejects(aws('verify-mac', ...mac, '--mac', 'short'), (error: Error) => !error.message.includes('fileb'))
+})
+
 test('boto3: signing, paging, and errors as its own exceptions', async (context) => {
   const interpreter = needed((reason) => context.skip(reason))
   if (interpreter === undefined) return

@@ -12,6 +12,8 @@ export type Failed = {
   readonly region?: string | undefined
   /** The encryption algorithm that was asked for, in so many words or by saying none. */
   readonly algorithm?: string | undefined
+  /** A member that came as base64 text within base64. */
+  readonly twiceEncoded?: () => string | undefined
   /** The resource name of a key of this request, by the id that the problem tells. */
   readonly keyArn: (keyId: string) => string
 }
@@ -274,10 +276,11 @@ const retryAfterMs = 1000
 
 export function errorAnswer(error: Problem, failed: Failed): HttpAnswer {
   // A binding may know the one code that AWS has for its case.
-  const { code, message } =
+  const { code, message: said } =
     typeof error.facts.awsOnly === 'string'
       ? { code: error.facts.awsOnly, message: error.message }
       : words[error.code](error, failed)
+  const message = ofBlobs.has(error.code) ? withHint(said, failed) : said
   return {
     status: serverFaults.has(code) ? 500 : 400,
     headers: {
@@ -290,6 +293,24 @@ export function errorAnswer(error: Problem, failed: Failed): HttpAnswer {
     outcome: error.code,
     ...(failed.action === undefined ? {} : { operation: failed.action }),
   }
+}
+
+/** Bytes that are not what they should be. */
+const ofBlobs: ReadonlySet<ProblemCode> = new Set([
+  'InvalidCiphertext',
+  'InvalidSignature',
+  'InvalidMac',
+  'InvalidPublicKey',
+  'InvalidImportToken',
+  'InvalidKeyMaterial',
+])
+
+/** Version 1 of the AWS CLI takes blobs for text, and encodes them: base64 that its user pastes arrives twice encoded. */
+function withHint(said: string, failed: Failed): string {
+  const member = said.includes('fileb://') ? undefined : failed.twiceEncoded?.()
+  if (member === undefined) return said
+  const option = member.replace(/(?<=.)([A-Z])/g, '-$1').toLowerCase()
+  return `${said} ${member} is base64 text that was encoded in base64 once more. With AWS CLI version 1 use --${option} fileb://FILE with the bytes themselves.`.trimStart()
 }
 
 /** A refusal that has a code of AWS's own and no other place. */

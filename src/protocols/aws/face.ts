@@ -3,12 +3,13 @@ import { Problem, problem } from '../../domain/errors.ts'
 import type { Caller } from '../../domain/principal.ts'
 import { type Call, invoke, type Service } from '../../invoke.ts'
 import type { AnyOperation, Differences } from '../../operations/operation.ts'
+import { decodeBase64 } from '../../operations/shapes.ts'
 import type { Authenticator } from '../authenticator.ts'
 import { type Face, type HttpAnswer, type HttpRequest, header, type Limits, parseJson } from '../http.ts'
 import { actions } from './actions.ts'
 import { arnsOf, type Bound, bind, type Reading, type Row, type Unsupported } from './binding.ts'
 import { answerHeaders, errorAnswer, type Failed, refusal } from './errors.ts'
-import { type Action, actionNames, model } from './model.ts'
+import { type Action, actionNames, model, typeFacts } from './model.ts'
 import { identityAnswer, identityError } from './security-token-service.ts'
 import { isSigned, openSignatureCheck, type SignatureClaim } from './signature.ts'
 import { type Given, notSerializable, validatorFor } from './validation.ts'
@@ -86,6 +87,7 @@ export function awsFace(options: AwsOptions): Face {
         requestId: request.requestId,
         action,
         region: claim.region,
+        twiceEncoded: () => twiceEncodedMember(action as Action, named),
         algorithm: (named.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT') as string,
         keyArn: (keyId) => arnsOf(named, { account: proof.caller?.account ?? '', region: claim.region })(keyId),
       }
@@ -195,6 +197,21 @@ function parsed(request: HttpRequest, limits: Limits): unknown {
 
 function isObject(value: unknown): value is Given {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Long enough to be no word that somebody signs. */
+const shortestBase64 = 24
+
+/** A blob of the request that holds base64 text where bytes are meant; a plaintext may be such text. */
+function twiceEncodedMember(action: Action, given: Given): string | undefined {
+  const isBlob = (type: string) => typeFacts(type.replace('!', ''))?.t === 'blob'
+  return Object.entries(model.operations[action].in)
+    .filter(([name, type]) => isBlob(type) && name !== 'Plaintext' && name !== 'Message')
+    .map(([name]) => name)
+    .find((name) => {
+      const text = Buffer.from(String(given[name] ?? ''), 'base64').toString('latin1')
+      return text.length >= shortestBase64 && decodeBase64(text) !== undefined
+    })
 }
 
 /** Something that was tried, whose failure is told later. */
