@@ -331,7 +331,15 @@ export type KeyStoreProxies = {
 
 // -------------------------------------------------------------------------------------------------------------- usage
 
-export type LastUse = { readonly at: Instant; readonly operation: string; readonly principal: string }
+export type LastUse = {
+  readonly at: Instant
+  readonly operation: string
+  readonly principal: string
+  readonly requestId: string
+}
+
+/** Successful ones, from the first day of the key on. */
+export type Decryptions = { readonly count: number; readonly lastAt: Instant }
 
 /** One line of what would break without a key. */
 export type KeyUse = {
@@ -408,8 +416,8 @@ export type Usage = {
   usesOf(key: Scope & { readonly keyId: string }): Promise<readonly KeyUse[]>
   /** The same uses by day and operation, the oldest first; days without any are left out. */
   usesByDay(key: Scope & { readonly keyId: string }): Promise<readonly UsesOfDay[]>
-  /** Last successful decryption by version id. */
-  lastDecryptByVersion(key: Scope & { readonly keyId: string }): Promise<ReadonlyMap<string, Instant>>
+  /** By version id. */
+  decryptionsByVersion(key: Scope & { readonly keyId: string }): Promise<ReadonlyMap<string, Decryptions>>
   /**
    * Keys in the order of their ids, from after `after` on, that were billable or asked for between two midnights (UTC). A
    * page looks at `limit` keys, and shows those; `next` is there while there are more to look at.

@@ -151,9 +151,9 @@ export function openUsage(
       await catchUp()
       return uses.byDay(key, now())
     },
-    async lastDecryptByVersion(key) {
+    async decryptionsByVersion(key) {
       await catchUp()
-      return uses.lastDecryptByVersion(key)
+      return uses.decryptionsByVersion(key)
     },
     async report(...asked) {
       await catchUp()

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Raise it with every change to the tables, or to what is counted in them. */
-export const schemaVersion = 4
+export const schemaVersion = 5
 
 const tables = `
   create table position (log integer primary key, next integer not null, last_request text not null) strict;
@@ -15,7 +15,8 @@ const tables = `
   create index uses_by_day on uses (day);
   create table last_uses (
     account text not null, region text not null, key_id text not null, version_id text not null,
-    operation text not null, principal text not null, at integer not null,
+    operation text not null, principal text not null, at integer not null, request_id text not null,
+    times integer not null,
     primary key (account, region, key_id, version_id, operation)) strict, without rowid;
   create table requests (
     account text not null, region text not null, key_id text not null, day text not null, operation text not null,

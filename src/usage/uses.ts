@@ -1,6 +1,6 @@
 /** Who used which key for what. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { AuditRecord, KeyUse, LastUse, UsesOfDay } from '../domain/ports.ts'
+import type { AuditRecord, Decryptions, KeyUse, LastUse, UsesOfDay } from '../domain/ports.ts'
 import { dayMs, formatInstant, type Instant } from '../domain/time.ts'
 import { concernedKey, destinationKey, type KeyName, refusingKey } from './concerned-key.ts'
 
@@ -46,6 +46,7 @@ type Sum = {
   firstAt: Instant
   lastAt: Instant
   lastOkAt: Instant
+  lastRequestId: string
 }
 
 export type Uses = {
@@ -57,15 +58,17 @@ export type Uses = {
   of(key: KeyName, now: Instant): readonly KeyUse[]
   byDay(key: KeyName, now: Instant): readonly UsesOfDay[]
   last(key: KeyName): LastUse | undefined
-  lastDecryptByVersion(key: KeyName): ReadonlyMap<string, Instant>
+  decryptionsByVersion(key: KeyName): ReadonlyMap<string, Decryptions>
 }
 
 export function usesIn(database: DatabaseSync): Uses {
   const use = database.prepare(`insert into uses values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict do update set ok = ok + excluded.ok, refused = refused + excluded.refused,
     first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)`)
-  const lastUse = database.prepare(`insert into last_uses values (?, ?, ?, ?, ?, ?, ?)
-    on conflict do update set principal = excluded.principal, at = excluded.at where excluded.at >= at`)
+  const lastUse = database.prepare(`insert into last_uses values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict do update set times = times + excluded.times,
+    principal = iif(excluded.at >= at, excluded.principal, principal),
+    request_id = iif(excluded.at >= at, excluded.request_id, request_id), at = max(at, excluded.at)`)
   const ofKey = 'where account = ? and region = ? and key_id = ?'
   const usesOf =
     database.prepare(`select principal, operation, alias, version_id, sum(ok) as ok, sum(refused) as refused,
@@ -73,8 +76,10 @@ export function usesIn(database: DatabaseSync): Uses {
     group by principal, operation, alias, version_id order by last_at desc, operation limit ${mostUses}`)
   const usesByDay = database.prepare(`select day, operation, sum(ok) as ok, sum(refused) as refused from uses ${ofKey}
     and day >= ? group by day, operation order by day, operation`)
-  const lastOf = database.prepare(`select operation, principal, at from last_uses ${ofKey} order by at desc limit 1`)
-  const lastByVersion = database.prepare(`select version_id, operation, at from last_uses ${ofKey}`)
+  const lastOf = database.prepare(
+    `select operation, principal, at, request_id as requestId from last_uses ${ofKey} order by at desc limit 1`,
+  )
+  const lastByVersion = database.prepare(`select version_id, operation, at, times from last_uses ${ofKey}`)
   const forget = database.prepare('delete from uses where day < ?')
   let forgottenBefore = 0
 
@@ -97,14 +102,16 @@ export function usesIn(database: DatabaseSync): Uses {
             sum.refused += one.refused
             sum.firstAt = Math.min(sum.firstAt, one.firstAt)
             sum.lastAt = Math.max(sum.lastAt, one.lastAt)
-            sum.lastOkAt = Math.max(sum.lastOkAt, one.lastOkAt)
+            if (one.lastOkAt >= sum.lastOkAt)
+              Object.assign(sum, { lastOkAt: one.lastOkAt, lastRequestId: one.lastRequestId })
           }
         }
       }
       for (const { key, day, principal, operation, alias, versionId, ...sum } of sums.values()) {
         const { account, region, keyId } = key
         use.run(account, region, keyId, day, principal, operation, alias, versionId, ...valuesOf(sum))
-        if (sum.ok > 0) lastUse.run(account, region, keyId, versionId, operation, principal, sum.lastOkAt)
+        if (sum.ok > 0)
+          lastUse.run(account, region, keyId, versionId, operation, principal, sum.lastOkAt, sum.lastRequestId, sum.ok)
         yield
       }
       if (latestDay - rememberedDays > forgottenBefore) {
@@ -135,11 +142,14 @@ export function usesIn(database: DatabaseSync): Uses {
     last({ account, region, keyId }) {
       return lastOf.get(account, region, keyId) as LastUse | undefined
     },
-    lastDecryptByVersion({ account, region, keyId }) {
-      const last = new Map<string, Instant>()
-      for (const row of lastByVersion.all(account, region, keyId) as LastRow[])
-        if (decrypting.has(row.operation)) last.set(row.version_id, Math.max(row.at, last.get(row.version_id) ?? 0))
-      return last
+    decryptionsByVersion({ account, region, keyId }) {
+      const found = new Map<string, Decryptions>()
+      for (const { version_id, operation, at, times } of lastByVersion.all(account, region, keyId) as LastRow[]) {
+        if (!decrypting.has(operation)) continue
+        const { count, lastAt } = found.get(version_id) ?? { count: 0, lastAt: 0 }
+        found.set(version_id, { count: count + times, lastAt: Math.max(lastAt, at) })
+      }
+      return found
     },
   }
 }
@@ -155,7 +165,7 @@ type UseRow = {
   last_at: number
 }
 type DayRow = { day: number; operation: string; ok: number; refused: number }
-type LastRow = { version_id: string; operation: string; at: number }
+type LastRow = { version_id: string; operation: string; at: number; times: number }
 
 function valuesOf({ ok, refused, firstAt, lastAt }: Pick<Sum, 'ok' | 'refused' | 'firstAt' | 'lastAt'>) {
   return [ok, refused, firstAt, lastAt] as const
@@ -183,6 +193,7 @@ function usesOfRecord(record: AuditRecord): readonly Sum[] {
     firstAt: at,
     lastAt: at,
     lastOkAt: ok ? at : 0,
+    lastRequestId: ok ? record.requestId : '',
   })
   const key = ok ? concernedKey(record) : refusingKey(record)
   if (key === undefined) return []

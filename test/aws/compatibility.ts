@@ -81,8 +81,8 @@ AWS CLI 2 before 2.13 does not know these variables, and asks the real cloud: gi
 - A ciphertext without KeyId means a key of the caller's own account. Another account's key is named by its ARN.
 - Custom key stores are external ones (docs/operating/external-key-stores.md), at addresses that the operator allows, over
   PUBLIC_ENDPOINT; there are no CloudHSM key stores. Connecting is done when it is answered: CONNECTED, or FAILED.
-- Inside answers there is never a CloudHsmClusterId, a VPC endpoint service, a service principal, or a CloudTrailEventId and
-  KmsRequestId (the audit log has the request ids).
+- Inside answers there is never a CloudHsmClusterId, a VPC endpoint service, a service principal, or a CloudTrailEventId
+  (the audit log has the request ids).
 - Where AWS says only that something is not valid, the message here may go on with what to do about it. The code of the
   error is always that of AWS.
 - Automatic and on-demand rotation are done when they are answered; states such as Creating and Updating do not occur.

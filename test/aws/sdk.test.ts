@@ -385,10 +385,11 @@ test('GetKeyLastUsage tells for what a key was last used', async () => {
   const unused = await client.send(new kms.GetKeyLastUsageCommand({ KeyId }))
   assert.equal(unused.KeyLastUsage, undefined)
   assert.equal(unused.KeyCreationDate?.getTime(), service.clock.now())
-  await client.send(new kms.GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' }))
+  const made = await client.send(new kms.GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' }))
   const used = await client.send(new kms.GetKeyLastUsageCommand({ KeyId }))
   assert.equal(used.KeyLastUsage?.Operation, 'GenerateDataKey')
   assert.equal(used.KeyLastUsage?.Timestamp?.getTime(), service.clock.now())
+  assert.equal(used.KeyLastUsage?.KmsRequestId, made.$metadata.requestId)
 })
 
 /** Wrapped as the owner of key material wraps it. */

@@ -146,8 +146,13 @@ test('R35, R36, R37, R38, R69, R70, R72, R73, R74, R75: when the period elapses 
   for (let at = 1; at < created.length; at++) assert.equal(created[at] - created[at - 1], days(7))
   for (const [period, { ciphertextBlob }] of sealed.entries())
     assert.equal((await decrypt(ciphertextBlob)).plaintext, base64(`period ${period}`))
-  const used = (await api('GET', `/v1/keys/${keyId}/versions`)).body.versions[0]
-  assert.ok(used.lastDecryptedAt)
+  await decrypt(sealed[0]?.ciphertextBlob as string)
+  const used = (await api('GET', `/v1/keys/${keyId}/versions`)).body.versions
+  assert.ok(used[0].lastDecryptedAt)
+  assert.deepEqual(
+    used.map(({ decryptCount }: { decryptCount: number }) => decryptCount),
+    [2, 1, 1, 1, 1, 0],
+  )
 })
 
 test('R71: many callers at the due time make exactly one new version', async () => {

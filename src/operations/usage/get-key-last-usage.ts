@@ -14,7 +14,9 @@ export const getKeyLastUsage = operation({
     keyId: z.string(),
     createdAt: instant(),
     trackedSince: instant().describe('The audit log, which this is read from, knows the key from its first day on.'),
-    lastUse: z.object({ at: instant(), operation: z.string(), principal: z.string() }).optional(),
+    lastUse: z
+      .object({ at: instant(), operation: z.string(), principal: z.string(), requestId: z.string() })
+      .optional(),
   }),
   audit: ['keyId'],
   async run({ world, key }) {

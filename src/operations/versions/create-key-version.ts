@@ -52,6 +52,7 @@ export const createKeyVersion = operation({
         createdAt: now,
         primary: false,
         lastDecryptedAt: undefined,
+        decryptCount: 0,
       },
     }
   },

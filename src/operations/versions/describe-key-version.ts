@@ -19,6 +19,6 @@ export const describeKeyVersion = operation({
     const version = await world.store.get('version', partitionOf(key), `${key.keyId}/${input.keyVersionId}`)
     if (version === undefined)
       throw problem('KeyVersionNotFound', { facts: { keyId: key.keyId, versionId: input.keyVersionId } })
-    return { version: describeVersion(key, version, await world.usage.lastDecryptByVersion(key)) }
+    return { version: describeVersion(key, version, await world.usage.decryptionsByVersion(key)) }
   },
 })

@@ -21,7 +21,7 @@ export const listKeyVersions = operation({
   output: z.object({ versions: z.array(keyVersionFacts), nextMarker }),
   audit: ['keyId'],
   async run({ world, key, input }) {
-    const [page, lastDecrypted] = await Promise.all([
+    const [page, decryptions] = await Promise.all([
       world.store.list('version', {
         partition: partitionOf(key),
         index: 'number',
@@ -30,10 +30,10 @@ export const listKeyVersions = operation({
         reverse: input.order === 'newest',
         ...(input.marker === undefined ? {} : { after: input.marker }),
       }),
-      world.usage.lastDecryptByVersion(key),
+      world.usage.decryptionsByVersion(key),
     ])
     return {
-      versions: page.records.map((version) => describeVersion(key, version, lastDecrypted)),
+      versions: page.records.map((version) => describeVersion(key, version, decryptions)),
       nextMarker: page.next,
     }
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Key, KeyVersion } from '../../domain/key.ts'
+import type { Decryptions } from '../../domain/ports.ts'
 import { specs } from '../../domain/specs.ts'
-import type { Instant } from '../../domain/time.ts'
 import { instant } from '../shapes.ts'
 
 export const keyVersionFacts = z
@@ -12,13 +12,14 @@ export const keyVersionFacts = z
     createdAt: instant(),
     primary: z.boolean().describe('Always false for asymmetric keys: they have no primary version.'),
     lastDecryptedAt: instant().optional(),
+    decryptCount: z.number().int().describe('How often this version has decrypted, since the key was made.'),
   })
   .meta({ id: 'KeyVersion' })
 
 export function describeVersion(
   key: Key,
   version: KeyVersion,
-  lastDecrypted: ReadonlyMap<string, Instant>,
+  decryptions: ReadonlyMap<string, Decryptions>,
 ): z.output<typeof keyVersionFacts> {
   return {
     keyId: key.keyId,
@@ -26,6 +27,7 @@ export function describeVersion(
     number: version.number,
     createdAt: version.createdAt,
     primary: specs[key.spec].family !== 'asymmetric' && key.currentVersionId === version.versionId,
-    lastDecryptedAt: lastDecrypted.get(version.versionId),
+    lastDecryptedAt: decryptions.get(version.versionId)?.lastAt,
+    decryptCount: decryptions.get(version.versionId)?.count ?? 0,
   }
 }
