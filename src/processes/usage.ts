@@ -6,7 +6,7 @@ const methods: { readonly [M in keyof Usage]: true } = {
   lastUse: true,
   usesOf: true,
   usesByDay: true,
-  lastDecryptByVersion: true,
+  decryptionsByVersion: true,
   report: true,
   events: true,
   refusals: true,
