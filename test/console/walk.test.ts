@@ -46,6 +46,8 @@ function addresses({ keys, denied }: Inhabited): Readonly<Record<string, readonl
     '/principals/$principalName': ['/principals/shop'],
     '/policies': ['/policies'],
     '/policies/$policyName': ['/policies/shop-only', '/policies/Auditor'],
+    '/account': ['/account'],
+    '/settings': ['/settings'],
     '/access/explain': [`/access/explain?principalName=shop&action=kms:DisableKey&keyId=${keys.orders}`],
   }
 }

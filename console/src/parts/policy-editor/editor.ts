@@ -79,6 +79,7 @@ const look = EditorView.theme({
   '.cm-lintRange-error': {
     backgroundImage: 'none',
     textDecoration: 'underline wavy light-dark(#db0000, #ff7a7a)',
+    textDecorationSkipInk: 'none',
   },
   '.cm-lint-marker-error': {
     content: 'normal',

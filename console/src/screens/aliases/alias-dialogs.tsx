@@ -4,6 +4,7 @@ import Checkbox from '@cloudscape-design/components/checkbox'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -19,9 +20,11 @@ import {
 import { ScreenLink } from '../../app/follow.tsx'
 import { useFormats, useText } from '../../i18n/index.tsx'
 import { ChangeDialog } from '../../parts/change-dialog.tsx'
+import { asCall, quoted } from '../../parts/copy-as.tsx'
 import { KeyField, useNamedKey } from '../../parts/key-field.tsx'
 import { PrincipalName } from '../../parts/principal-name.tsx'
 import { useChange } from '../../parts/use-change.ts'
+import { aliasComplaint } from '../keys/alias-name.ts'
 import { KeyStateIndicator, Moment } from '../keys/key-words.tsx'
 import type { Alias } from './alias-list.tsx'
 
@@ -29,27 +32,49 @@ const touches = [[listAliases.name], ['keys']]
 
 export function CreateAlias({ keyId, close }: { readonly keyId: string; readonly close: () => void }) {
   const text = useText()
-  const [name, setName] = useState('alias/')
+  const [name, setName] = useState('')
   const [reference, setReference] = useState(keyId)
+  const input = { aliasName: `alias/${name}`, keyId: reference }
   const change = useChange({
-    change: () => call(createAlias, { aliasName: name, keyId: reference }),
-    told: text.aliases.wasCreated(name),
+    change: () => call(createAlias, input),
+    told: text.aliases.wasCreated(input.aliasName),
     touches,
     afterwards: close,
   })
+  const complaint = name === '' ? undefined : aliasComplaint(text, name)
   return (
     <ChangeDialog
       header={text.aliases.create}
       action={text.aliases.create}
       close={close}
       change={change}
-      ready={name.length > 'alias/'.length && reference !== ''}
+      ready={name !== '' && complaint === undefined && reference !== ''}
+      calls={[
+        asCall(createAlias, input, `create-alias --alias-name ${input.aliasName} --target-key-id ${quoted(reference)}`),
+      ]}
     >
-      <FormField label={text.aliases.name} constraintText={text.aliases.createNote}>
-        <Input value={name} onChange={({ detail }) => setName(detail.value)} autoFocus spellcheck={false} />
+      <FormField label={text.aliases.name} constraintText={text.aliases.createNote} errorText={complaint}>
+        <InputBehindPrefix value={name} onChange={setName} />
       </FormField>
       <KeyField label={text.aliases.key} value={reference} onChange={setReference} />
     </ChangeDialog>
+  )
+}
+
+/** What is typed or pasted with the prefix counts all the same. */
+function InputBehindPrefix({ value, onChange }: { readonly value: string; readonly onChange: (name: string) => void }) {
+  const text = useText()
+  return (
+    <SpaceBetween direction="horizontal" size="xxs" alignItems="center">
+      <Box variant="code">alias/</Box>
+      <Input
+        value={value}
+        onChange={({ detail }) => onChange(detail.value.replace(/^alias\//, ''))}
+        ariaLabel={text.aliases.name}
+        autoFocus
+        spellcheck={false}
+      />
+    </SpaceBetween>
   )
 }
 
@@ -78,6 +103,17 @@ export function MoveAlias({ alias, close }: { readonly alias: Alias; readonly cl
       close={close}
       change={change}
       ready={after !== undefined && error === undefined}
+      calls={
+        after === undefined
+          ? []
+          : [
+              asCall(
+                updateAlias,
+                { aliasName: alias.aliasName, keyId: after.keyId },
+                `update-alias --alias-name ${alias.aliasName} --target-key-id ${after.keyId}`,
+              ),
+            ]
+      }
     >
       <KeyField
         label={text.aliases.moveTo}
@@ -135,6 +171,7 @@ export function DeleteAlias({ alias, close }: { readonly alias: Alias; readonly 
       close={close}
       change={change}
       ready={understood}
+      calls={[asCall(deleteAlias, { aliasName: alias.aliasName }, `delete-alias --alias-name ${alias.aliasName}`)]}
     >
       <Alert type="warning">{text.aliases.removeEffect}</Alert>
       <Calls by={alias} />
