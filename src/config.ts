@@ -50,12 +50,12 @@ const whole = (min: number, max: number) => (value: string) => {
     throw new Error(`must be a whole number, ${min} to ${max}`)
   return number
 }
+const isThisMachine = (name: string) => /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(name)
 /** Over TLS, or to this machine; never with a password in the address, which would end up in logs. */
 const webhookUrls = (value: string): readonly string[] =>
   value.split(',').map((part) => {
     const url = URL.parse(part.trim())
-    const isLoopback = url !== null && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname)
-    if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)))
+    if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isThisMachine(url.hostname))))
       throw new Error('must be https addresses with commas between them; http only to this machine')
     if (url.username !== '' || url.password !== '' || url.hash !== '')
       throw new Error('must be addresses without user name, password or fragment')
@@ -80,6 +80,31 @@ const httpsOrigins = (value: string): readonly string[] =>
       throw new Error('must be https://HOST or https://HOST:PORT, with commas between them')
     return url.origin
   })
+/** Over TLS, or on this machine. */
+const issuer = (value: string): string => {
+  const url = URL.parse(value)
+  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isThisMachine(url.hostname))))
+    throw new Error('must be an https address; http only on this machine')
+  return value
+}
+/** `admins=KeywardAdministrator; users=KeyUser+Auditor`. Names of groups can have commas and equals signs in them. */
+const groupPolicies = (value: string): ReadonlyMap<string, readonly string[]> => {
+  const pairs = value.split(';').map((pair): [string, readonly string[]] => {
+    const at = pair.lastIndexOf('=')
+    const policies = pair
+      .slice(at + 1)
+      .split('+')
+      .map((policy) => policy.trim())
+    const group = pair.slice(0, Math.max(at, 0)).trim()
+    if (group === '' || policies.includes(''))
+      throw new Error(
+        'must be GROUP=POLICY with semicolons between them; several policies of a group with + between them',
+      )
+    return [group, policies]
+  })
+  if (new Set(pairs.map(([group]) => group)).size < pairs.length) throw new Error('must name each group once')
+  return new Map(pairs)
+}
 
 const setting = <T>(
   name: string,
@@ -224,6 +249,34 @@ export const settings = {
     false,
     flag,
   ),
+  oidcIssuer: setting<string | undefined>(
+    'oidc_issuer',
+    "Address of the company's identity provider (OpenID Connect), for signing in to the console.",
+    undefined,
+    optional(issuer),
+  ),
+  oidcClientId: setting<string | undefined>(
+    'oidc_client_id',
+    'The name under which the provider knows this service.',
+    undefined,
+    optional(text),
+  ),
+  oidcClientSecretFile: setting<string | undefined>(
+    'oidc_client_secret_file',
+    'File with the secret that goes with it; a public client has none.',
+    undefined,
+    optional(path),
+  ),
+  oidcLabel: setting('oidc_label', 'What the provider is called on the sign-in page.', 'your company', text),
+  oidcScopes: setting('oidc_scopes', 'Scopes that are asked for.', 'openid profile', text),
+  oidcNameClaim: setting('oidc_name_claim', 'Claim that a new principal is named after.', 'preferred_username', text),
+  oidcGroupsClaim: setting('oidc_groups_claim', 'Claim with the groups of a person.', 'groups', text),
+  oidcGroupPolicies: setting<ReadonlyMap<string, readonly string[]> | undefined>(
+    'oidc_group_policies',
+    'Which policies a group gives: admins=KeywardAdministrator; users=KeyUser+Auditor.',
+    undefined,
+    optional(groupPolicies),
+  ),
   choreSeconds: setting(
     'chore_seconds',
     'Seconds between two rounds of chores. Nothing depends on them being quick.',
@@ -366,9 +419,15 @@ export function shownSettings(config: Config): readonly ShownSetting[] {
   return Object.entries(settings).map(([member, { name, summary }]) => ({
     name,
     environment: variableOf(name),
-    value: withoutPassword(String(config[member as keyof Config] ?? '')),
+    value: withoutPassword(written(config[member as keyof Config])),
     summary,
   }))
+}
+
+function written(value: Config[keyof Config]): string {
+  return value instanceof Map
+    ? Array.from(value, ([group, policies]) => `${group}=${policies.join('+')}`).join('; ')
+    : String(value ?? '')
 }
 
 /** Of an address such as that of PostgreSQL. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { doChores, type Rounds, rounds } from './chores.ts'
+import { companySignIn } from './company-sign-in.ts'
 import { type Config, shownSettings } from './config.ts'
 import { problem } from './domain/errors.ts'
 import type { Service } from './invoke.ts'
@@ -62,6 +63,8 @@ export async function startService(options: FacesOptions & Omit<Needs, 'metrics'
     faces = await startFaces(needs, options)
   } catch (error) {
     await chores.stop()
+    // A process that has nothing more to do ends.
+    await options.world.close()
     throw error
   }
   return {
@@ -106,6 +109,7 @@ export async function startFaces(needs: Needs, options: FacesOptions): Promise<R
   const { world, config, log, metrics } = needs
   const { siblings } = options
   const wall = () => world.clock.wall()
+  const provider = await companySignIn(config, options.operatorAccount, world)
   let stopping = false
   const reportBug = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'bug')
   const service: Service = {
@@ -134,6 +138,7 @@ export async function startFaces(needs: Needs, options: FacesOptions): Promise<R
             folder: join(import.meta.dirname, '..', 'console', 'dist'),
             consoleUrl: config.consoleUrl,
             setupLinks: openSetupLinks(config.data, { operatorAccount: options.operatorAccount, wall }),
+            provider,
             devMode: options.devMode === true,
             tokenSignIn: options.devMode === true || config.consoleTokenSignIn,
             warn: (facts, words) => log.warn(facts, words),

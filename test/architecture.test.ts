@@ -27,6 +27,7 @@ const walls: readonly {
       'zod',
       'node:*',
       '@simplewebauthn/server',
+      'openid-client',
     ],
   },
   {

@@ -18,6 +18,8 @@ export type Principal = {
   /** Names of policies of the account, managed ones included. */
   readonly policies: readonly string[]
   readonly disabled: boolean
+  /** Signs in at the company's identity provider: hex SHA-256 of issuer and subject. */
+  readonly identity?: string
 }
 
 export type PolicyRecord = {

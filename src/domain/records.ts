@@ -63,7 +63,11 @@ export const installation = '*'
 
 export const collections: { readonly [C in Collection]: CollectionFacts<Collections[C]> } = {
   account: { partition: () => installation, id: (account) => account.account, indexes: {} },
-  principal: { partition: (principal) => principal.account, id: (principal) => principal.name, indexes: {} },
+  principal: {
+    partition: (principal) => principal.account,
+    id: (principal) => principal.name,
+    indexes: { identity: (principal) => principal.identity },
+  },
   policy: { partition: (policy) => policy.account, id: (policy) => policy.name, indexes: {} },
   credential: {
     partition: () => installation,

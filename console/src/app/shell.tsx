@@ -10,6 +10,8 @@ import { request } from '../api/client.ts'
 import { type Session, useSession } from '../api/session.ts'
 import { type Language, languages, useLanguage, useText } from '../i18n/index.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
+// First of all: it takes out of the address what must not stay there.
+import '../screens/login/arrival.ts'
 import { StepUpDialog } from '../screens/login/step-up.tsx'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { base, useFollow } from './follow.tsx'

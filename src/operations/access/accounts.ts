@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { problem } from '../../domain/errors.ts'
 import type { Change, World } from '../../domain/ports.ts'
-import type { Principal } from '../../domain/principal.ts'
 import { installation } from '../../domain/records.ts'
 import { accountPattern } from '../../domain/scope.ts'
 import type { Instant } from '../../domain/time.ts'
 import { operation } from '../operation.ts'
 import { instant, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
 import { newAccessKey, newToken } from './credentials.ts'
+import { newPrincipal } from './principals.ts'
 
 const accountId = z.string().regex(accountPattern, 'must be 12 to 16 digits')
 
@@ -27,15 +27,7 @@ export function newAccount(
   now: Instant,
   fixed: Fixed = {},
 ): { readonly credentials: FirstCredentials; readonly changes: readonly Change[] } {
-  const administrator: Principal = {
-    revision: 1,
-    account,
-    name: 'admin',
-    principalId: `AIDA${world.random.uuid().replaceAll('-', '').slice(0, 17).toUpperCase()}`,
-    createdAt: now,
-    policies: ['KeywardAdministrator'],
-    disabled: false,
-  }
+  const administrator = newPrincipal(world, { account, name: 'admin', policies: ['KeywardAdministrator'] }, now)
   const wish = { account, principalName: administrator.name, description: 'made with the account' }
   const token = newToken(world, wish, now, fixed.token)
   const accessKey = newAccessKey(

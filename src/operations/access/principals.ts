@@ -4,6 +4,7 @@ import { managedPolicies } from '../../domain/managed-policies.ts'
 import type { Change, World } from '../../domain/ports.ts'
 import { type Principal, principalArn } from '../../domain/principal.ts'
 import { installation } from '../../domain/records.ts'
+import type { Instant } from '../../domain/time.ts'
 import { operation } from '../operation.ts'
 import { instant, nextMarker, pageLimit, pageMarker } from '../shapes.ts'
 import { sessionsOf, withoutWaysIn } from './ways-in.ts'
@@ -32,6 +33,20 @@ export function describePrincipal(principal: Principal): z.output<typeof princip
     createdAt: principal.createdAt,
     policies: [...principal.policies],
     disabled: principal.disabled,
+  }
+}
+
+export function newPrincipal(
+  { random }: Pick<World, 'random'>,
+  wish: Pick<Principal, 'account' | 'name' | 'policies'>,
+  now: Instant,
+): Principal {
+  return {
+    revision: 1,
+    ...wish,
+    principalId: `AIDA${random.uuid().replaceAll('-', '').slice(0, 17).toUpperCase()}`,
+    createdAt: now,
+    disabled: false,
   }
 }
 
@@ -84,15 +99,11 @@ export const createPrincipal = operation({
     if ((await world.store.get('principal', scope.account, input.principalName)) !== undefined)
       throw problem('PrincipalExists', { mend: 'Choose another name.' })
     const policyChanges = await requirePolicies(world, scope.account, input.policies)
-    const principal: Principal = {
-      revision: 1,
-      account: scope.account,
-      name: input.principalName,
-      principalId: `AIDA${world.random.uuid().replaceAll('-', '').slice(0, 17).toUpperCase()}`,
-      createdAt: now,
-      policies: [...new Set(input.policies)],
-      disabled: false,
-    }
+    const principal = newPrincipal(
+      world,
+      { account: scope.account, name: input.principalName, policies: [...new Set(input.policies)] },
+      now,
+    )
     await commit([{ put: 'principal', record: principal }, ...policyChanges])
     return { principal: describePrincipal(principal) }
   },

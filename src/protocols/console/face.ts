@@ -17,9 +17,11 @@ import { refuseInProblems } from '../rest/face.ts'
 import { problemAnswer } from '../rest/problems.ts'
 import { openAttempts } from './attempts.ts'
 import { openChallenges } from './challenges.ts'
+import { callbackPath, openCompany } from './company.ts'
 import { answerOf, bodyOf, type Door, onRecord } from './door.ts'
 import { requireOwnPage } from './guard.ts'
 import { reportPath, withHeaders } from './headers.ts'
+import type { IdentityProvider } from './identity-provider.ts'
 import { openOneTimeCodes, type SetupLinks } from './one-time-codes.ts'
 import { consolePages } from './pages.ts'
 import { openPasskeys } from './passkeys.ts'
@@ -41,6 +43,8 @@ export type ConsoleOptions = {
   /** The address that people open, where it is not the one that requests show: behind a proxy. */
   readonly consoleUrl: string | undefined
   readonly setupLinks: SetupLinks
+  /** Of the company, where the operator has named one. */
+  readonly provider: IdentityProvider | undefined
   /** May people sign in by pasting a token? */
   readonly tokenSignIn: boolean
   readonly warn: (facts: object, words: string) => void
@@ -51,6 +55,7 @@ export function consoleFace(options: ConsoleOptions): Face {
   const { world, settings } = service
   const site = siteAt(options.consoleUrl)
   const sessions = openSessions(world, authenticator)
+  const company = options.provider && openCompany({ service, sessions, provider: options.provider, site })
   const attempts = openAttempts(() => world.clock.wall())
   const confirm = (request: HttpRequest) => stepUp.confirm(request)
   const codes = openOneTimeCodes({ service, sessions, attempts, setupLinks: options.setupLinks, confirm })
@@ -80,13 +85,22 @@ export function consoleFace(options: ConsoleOptions): Face {
       body: {
         state: session === undefined ? 'login' : session.purpose === 'full' ? 'signed-in' : 'setup',
         devMode: options.devMode,
-        methods: { passkey: takesPasskeys(site.hostOf(request)), token: options.tokenSignIn },
+        methods: {
+          passkey: takesPasskeys(site.hostOf(request)),
+          token: options.tokenSignIn,
+          ...(company === undefined ? {} : { oidc: { label: company.label } }),
+        },
         defaultRegion,
         regions: [defaultRegion],
         version: settings.version,
         idleSeconds: idleMs / 1000,
         ...(session === undefined
-          ? { setupNeeded: !options.tokenSignIn && (await world.store.count('passkey', installation)) === 0 }
+          ? {
+              setupNeeded:
+                !options.tokenSignIn &&
+                company === undefined &&
+                (await world.store.count('passkey', installation)) === 0,
+            }
           : {
               principal: {
                 account: session.account,
@@ -150,6 +164,7 @@ export function consoleFace(options: ConsoleOptions): Face {
     ['POST /ui/api/step-up/options', stepUp.options],
     ['POST /ui/api/step-up/verify', stepUp.verify],
     ['POST /ui/api/logout', signOut],
+    ...(company === undefined ? [] : [['POST /ui/api/oidc/start', company.start] as const]),
   ])
 
   async function throughDoor(request: HttpRequest): Promise<HttpAnswer> {
@@ -163,6 +178,8 @@ export function consoleFace(options: ConsoleOptions): Face {
     const elsewhere = properAddress(request)
     if (elsewhere !== undefined) return { status: 308, headers: { Location: elsewhere }, body: '' }
     if (request.path === reportPath) return violations(request)
+    if (request.path === callbackPath && request.method === 'GET' && company !== undefined)
+      return company.callback(request)
     const forOperations = request.path.startsWith('/ui/v1/')
     if (!forOperations && !request.path.startsWith('/ui/api/')) return pages(request)
     try {

@@ -14,17 +14,15 @@ import { type FormEvent, useState } from 'react'
 import { request } from '../../api/client.ts'
 import { type Session, sessionKey } from '../../api/session.ts'
 import { useText } from '../../i18n/index.tsx'
-import { goToProvider } from './company.ts'
+import { arrival } from './arrival.ts'
+import { companyRefusalIn, goToProvider } from './company.ts'
 import { knowsPasskeys, signInWithPasskey } from './passkey-calls.ts'
 import { Refusal } from './refusal.tsx'
 import { SetUp } from './set-up.tsx'
 
-/** Read once, and taken out of the address bar, the history and whatever is copied from there. */
-const setupCode = readSetupCode()
-
 export function Entrance({ session }: { readonly session: Session }) {
   const text = useText()
-  const [code, setCode] = useState(setupCode)
+  const [code, setCode] = useState(arrival.setupCode)
   return (
     <ContentLayout header={<Header variant="h1">{text.app.product}</Header>} maxContentWidth={520}>
       {session.state === 'setup' ? (
@@ -48,15 +46,12 @@ function SignIn({ session }: { readonly session: Session }) {
     onSuccess: () => queries.invalidateQueries({ queryKey: sessionKey }),
   })
   const company = useMutation({ mutationFn: () => goToProvider('sign-in') })
-  const refusedByCompany = new URLSearchParams(location.search).get('refused')
   return (
     <Container header={<Header variant="h2">{text.app.signIn}</Header>}>
       <SpaceBetween size="m">
         <Refusal error={signIn.error ?? company.error} />
-        {refusedByCompany !== null && (
-          <Alert type="error">
-            {text.signIn.companyRefused} <span lang="en">{refusedByCompany}</span>
-          </Alert>
+        {arrival.companyRefusal !== undefined && (
+          <Alert type="error">{companyRefusalIn(text, arrival.companyRefusal)}</Alert>
         )}
         {session.setupNeeded && <Alert type="info">{text.signIn.setupNeeded}</Alert>}
         {passkeys ? (
@@ -146,11 +141,4 @@ function UseCode({ code, onBack }: { readonly code: string; readonly onBack: () 
       </SpaceBetween>
     </Container>
   )
-}
-
-function readSetupCode(): string | undefined {
-  if (location.pathname !== '/ui/setup' || location.hash.length < 2) return undefined
-  const code = location.hash.slice(1)
-  history.replaceState(history.state, '', '/ui/')
-  return code
 }

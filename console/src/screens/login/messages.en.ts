@@ -1,7 +1,15 @@
 export const signIn = {
   withPasskey: 'Sign in with a passkey',
   withCompany: (provider: string) => `Sign in with ${provider}`,
-  companyRefused: 'Your company’s sign-in was not accepted.',
+  companyRefusals: {
+    expired: 'It took too long, or this browser keeps no cookies. Begin again.',
+    notVouched: 'Your company’s identity provider did not vouch for you.',
+    noGroup: 'None of your groups has a right here. Ask an administrator.',
+    nameTaken: 'Your name belongs to somebody else here. Ask an administrator.',
+    disabled: 'You are locked out here. Ask an administrator.',
+    somebodyElse: 'This was somebody else’s sign-in. Nothing was confirmed.',
+    notAfresh: 'The identity provider did not ask you again. Nothing was confirmed.',
+  },
   setupNeeded:
     'Nobody has a passkey yet. Open the setup link that the service printed at its first start, or make a new one on its host: keyward access setup-link',
   noPasskeysInBrowser: 'This browser knows no passkeys. Use a current one.',

@@ -3,7 +3,15 @@ import type { signIn as english } from './messages.en.ts'
 export const signIn: typeof english = {
   withPasskey: '使用通行密钥登录',
   withCompany: (provider) => `使用 ${provider} 登录`,
-  companyRefused: '企业登录未被接受。',
+  companyRefusals: {
+    expired: '用时过长，或此浏览器不保存 Cookie。请重新开始。',
+    notVouched: '企业身份提供商未能证明您的身份。',
+    noGroup: '您所属的用户组在此没有任何权限。请联系管理员。',
+    nameTaken: '您的名称在此已属于他人。请联系管理员。',
+    disabled: '您已被锁定。请联系管理员。',
+    somebodyElse: '这是他人的登录。未确认任何操作。',
+    notAfresh: '身份提供商未重新验证您的身份。未确认任何操作。',
+  },
   setupNeeded:
     '还没有任何人设置通行密钥。请打开服务首次启动时显示的设置链接，或在服务主机上生成新链接：keyward access setup-link',
   noPasskeysInBrowser: '此浏览器不支持通行密钥，请使用较新的浏览器。',

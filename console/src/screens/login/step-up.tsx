@@ -11,8 +11,10 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { type ApiProblem, answerStepUpWith, type HttpCall, request } from '../../api/client.ts'
+import { useNotifications } from '../../app/notifications.tsx'
 import { useText } from '../../i18n/index.tsx'
-import { goToProvider } from './company.ts'
+import { arrival } from './arrival.ts'
+import { companyRefusalIn, goToProvider } from './company.ts'
 import { confirmWithPasskey } from './passkey-calls.ts'
 import { Refusal } from './refusal.tsx'
 
@@ -26,9 +28,15 @@ type Waiting = {
 
 export function StepUpDialog() {
   const text = useText()
+  const { show } = useNotifications()
   const [waiting, setWaiting] = useState<readonly Waiting[]>([])
   const [token, setToken] = useState('')
   const [first] = waiting
+
+  useEffect(() => {
+    if (arrival.companyRefusal !== undefined)
+      show({ type: 'error', header: companyRefusalIn(text, arrival.companyRefusal) })
+  }, [show, text])
 
   useEffect(() => {
     answerStepUpWith((problem, call) => {
