@@ -6,11 +6,12 @@ import { logFolder, logsIn, vkeyOfLog, vkeyOfOrigin } from './audit/places.ts'
 import { verifyProof } from './audit/proof-text.ts'
 import { type LogFiles, proveFromFiles } from './audit/prove.ts'
 import { verifyLogs } from './audit/verify-all.ts'
+import { shippedLogs } from './audit-shipping.ts'
 import { CliError, exitCodes, usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { type Environment, loadConfig, verifierKeyFile } from './config.ts'
 
-type LogOptions = { readonly log?: string; readonly verifierKey?: string }
+type LogOptions = { readonly log?: string; readonly from?: string; readonly verifierKey?: string }
 
 export function addAuditCommands(
   program: Command,
@@ -26,8 +27,11 @@ export function addAuditCommands(
     return readFileSync(path, 'utf8').trim()
   }
   /** A folder is that of one log, or holds those of all of an installation. */
-  const logsOf = (options: LogOptions): readonly LogFiles[] => {
+  const logsOf = async (options: LogOptions): Promise<readonly LogFiles[]> => {
     const vkey = verifierKey(options.verifierKey)
+    if (options.from !== undefined && options.log !== undefined)
+      throw usageError('--from and --log exclude each other.', 'Give the one that names what you want to look at.')
+    if (options.from !== undefined) return shippedLogs(options.from, loadConfig(environment), vkey)
     const folder = options.log ?? loadConfig(environment).data
     if (existsSync(join(folder, 'checkpoint'))) return [{ number: 0, directory: folder, vkey }]
     const numbers = existsSync(folder) ? logsIn(folder) : []
@@ -43,13 +47,14 @@ export function addAuditCommands(
     .command('verify')
     .description('Recompute all logs from their records: finds what was changed, is missing, out of order, or cut off.')
     .option('--log <folder>', 'folder of a log, or of all; else the data folder')
+    .option('--from <place>', 'a copy: a folder, s3://BUCKET/PREFIX (by the audit_ship_ settings), or https://...')
     .option('--verifier-key <key>', 'the key or a file of it; best one that you kept yourself')
     .option('--against <file>', 'checkpoints that you kept: the logs must begin with what they saw')
     .option('--mirror', 'the folder is a copy of what is published, without journals')
     .action(async (options: LogOptions & { readonly against?: string; readonly mirror?: true }) => {
-      const report = await verifyLogs(logsOf(options), {
+      const report = await verifyLogs(await logsOf(options), {
         ...(options.against === undefined ? {} : { against: readFileSync(options.against, 'utf8') }),
-        ...(options.mirror ? { mirror: true } : {}),
+        ...(options.mirror || options.from !== undefined ? { mirror: true } : {}),
       })
       if (!report.valid) {
         for (const finding of report.findings) terminal.say(`${finding.kind}: ${finding.message}`)
@@ -66,10 +71,11 @@ export function addAuditCommands(
     .description('A proof that a record is in the log: a text that verifies without the log and without the service.')
     .argument('<record>', 'its place in the log, or its request id')
     .option('--log <folder>', 'folder of a log, or of all; else the data folder')
+    .option('--from <place>', 'a copy: a folder, s3://BUCKET/PREFIX (by the audit_ship_ settings), or https://...')
     .option('--verifier-key <key>', 'the key or a file of it')
     .action(async (record: string, options: LogOptions) => {
       const proof = await proveFromFiles({
-        logs: logsOf(options),
+        logs: await logsOf(options),
         record: /^\d+$/.test(record) ? { place: Number(record) } : { requestId: record },
       })
       terminal.out(proof)

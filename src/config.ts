@@ -106,6 +106,21 @@ const groupPolicies = (value: string): ReadonlyMap<string, readonly string[]> =>
   return new Map(pairs)
 }
 
+/** Over TLS, or to this machine. */
+const secureAddress = (value: string): string => {
+  const url = URL.parse(value)
+  const isLoopback = url !== null && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname)
+  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)))
+    throw new Error('must be an https address; http only to this machine')
+  return url.origin
+}
+const shipDestination = (value: string): string => {
+  if (!value.includes('://')) return resolve(value)
+  if (!/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/[A-Za-z0-9!_.*'()/-]*)?$/.test(value))
+    throw new Error('must be a folder, or s3://BUCKET/PREFIX')
+  return value
+}
+
 const setting = <T>(
   name: string,
   summary: string,
@@ -227,6 +242,31 @@ export const settings = {
     'Name of the audit log, as it stands in its checkpoints.',
     'keyward',
     matching(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'must be lower-case letters, digits, dots and hyphens'),
+  ),
+  auditShip: setting<string | undefined>(
+    'audit_ship',
+    'Where the audit logs are copied to, for auditors: a folder, or s3://BUCKET/PREFIX (docs/audit.md).',
+    undefined,
+    optional(shipDestination),
+  ),
+  auditShipEndpoint: setting<string | undefined>(
+    'audit_ship_endpoint',
+    'Address of the S3 store; that of AWS in the region without it.',
+    undefined,
+    optional(secureAddress),
+  ),
+  auditShipRegion: setting('audit_ship_region', 'Region of the S3 store.', 'us-east-1', text),
+  auditShipCredentialsFile: setting<string | undefined>(
+    'audit_ship_credentials_file',
+    'File with aws_access_key_id and aws_secret_access_key of the S3 store, a line each.',
+    undefined,
+    optional(path),
+  ),
+  auditShipSeconds: setting(
+    'audit_ship_seconds',
+    'Seconds between two shipments of the audit logs.',
+    10,
+    whole(1, 3600),
   ),
   cachedRecords: setting('cached_records', 'How many records are kept in memory.', 20_000, whole(100, 10_000_000)),
   metricsForAll: setting('metrics_for_all', 'Let other machines than this one read /metrics.', false, flag),

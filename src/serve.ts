@@ -1,6 +1,7 @@
 /** A running service: its faces over its listeners, its chores, and its end. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openShipping } from './audit-shipping.ts'
 import { doChores, type Rounds, rounds } from './chores.ts'
 import { companySignIn } from './company-sign-in.ts'
 import { type Config, shownSettings } from './config.ts'
@@ -82,12 +83,16 @@ export async function startChores({ world, config, log, metrics }: Needs): Promi
   const webhooks = await webhooksFor(world, config, log)
   if (webhooks !== undefined)
     metrics.gauge('keyward_webhooks_waiting', 'Webhook messages to be delivered.', () => webhooks.waiting())
+  const shipping = openShipping(config, { vkey: world.audit.vkey, metrics, monotonic })
   const retried = (what: string) => (error: unknown) =>
     log.error({ err: error }, `${what} failed; it will be tried again`)
   const running = [
     // A node without a lease may be one whose clock is wrong: what it erased could not be brought back.
     rounds(async () => world.lease?.failing() ?? doChores(world), config.choreSeconds * 1000, retried('a chore')),
     rounds(() => webhooks?.round() ?? world.usage.catchUp(), signalsEveryMs, retried('counting the audit log')),
+    ...(shipping === undefined
+      ? []
+      : [rounds(() => shipping.round(), config.auditShipSeconds * 1000, retried('shipping the audit log'))]),
   ]
   return {
     async stop() {

@@ -74,6 +74,7 @@ const walls: readonly {
       'node:buffer',
       'node:os',
       'node:sqlite',
+      'aws4fetch',
     ],
   },
   { part: 'src/telemetry/', may: ['pino'] },
