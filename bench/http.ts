@@ -67,7 +67,7 @@ export async function run(): Promise<void> {
   }
 }
 
-function encryptTarget(name: string, ready: Record<string, string & number>, body: string): Target {
+export function encryptTarget(name: string, ready: Record<string, string & number>, body: string): Target {
   return {
     name,
     pid: Number(ready.pid),

@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, readonly string[]>> = {
   store: ['store.ts'],
   life: ['life.ts'],
   hsm: ['hsm.ts'],
+  nodes: ['nodes.ts'],
 }
 
 const wanted = process.argv.slice(2)

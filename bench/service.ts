@@ -1,4 +1,7 @@
-/** A service on SQLite for the bench, in a process of its own; optionally with many keys. Prints a line of JSON when ready. */
+/**
+ * A service for the bench, in a process of its own; optionally with many keys, in a folder that exists, or on another store
+ * than SQLite. Prints a line of JSON when ready.
+ */
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,12 +13,14 @@ import { startService } from '../src/serve.ts'
 import { createLog } from '../src/telemetry/log.ts'
 import { openWorld } from '../src/world.ts'
 
-const [keysText = '100', existing] = process.argv.slice(2)
-const data = existing ?? mkdtempSync(join(tmpdir(), 'keyward-bench-'))
+const [keysText = '100', existing, store = 'sqlite'] = process.argv.slice(2)
+const data = existing || mkdtempSync(join(tmpdir(), 'keyward-bench-'))
 const started = performance.now()
 const config = {
   ...loadConfig({}),
   data,
+  store,
+  storeTls: 'off' as const,
   logLevel: 'error' as const,
   rootCiphertext: join(data, 'custody', '1'),
   rootPrivateKey: join(data, 'custody', '2'),

@@ -31,6 +31,8 @@ const packages = {
   'libtpm2-pkcs11-1': '/usr/lib/*/libtpm2_pkcs11.so.1',
   'libtpm2-pkcs11-tools': 'tpm2_ptool',
   'dbus-daemon': 'dbus-daemon',
+  iproute2: 'ip',
+  faketime: 'faketime',
   chromium: 'chromium',
 }
 const missing = Object.entries(packages)

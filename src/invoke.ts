@@ -308,13 +308,7 @@ function permit(
     secureTransport: call.secureTransport,
     grantTokens: call.grantTokens ?? noGrantTokens,
     now: service.world.clock.now(),
-    otherAction: more?.otherAction,
-    key: more?.key,
-    aliasName: more?.aliasName,
-    foreign: more?.foreign ?? false,
-    reEncryptsOnSameKey: more?.reEncryptsOnSameKey,
-    newGrant: more?.newGrant,
-    retires: more?.retires,
+    ...more,
   })
 }
 
@@ -403,7 +397,7 @@ async function findKey(
     aliasName,
     foreign,
     reEncryptsOnSameKey,
-    otherAction: other === undefined ? undefined : `kms:${other}`,
+    ...(other === undefined ? {} : { otherAction: `kms:${other}` }),
     ...need.grantFacts?.(input),
   })
   if (permitted !== undefined) await permitted

@@ -110,6 +110,12 @@ export type Lease = {
   readonly boundMs: number
 }
 
+/** What is good for one use, whoever of those who share the store sees it. */
+export type OnceOnly = {
+  /** True for the first one who claims this name (ASCII, at most 64 characters); it is forgotten some time after `until`. */
+  claim(name: string, until: Instant): Promise<boolean>
+}
+
 // ------------------------------------------------------------------------------------------------------------- audit
 
 /** What happened, for ever. Canonical JSON (RFC 8785) of exactly these members. Absent where unknown or not applicable. */
@@ -453,4 +459,5 @@ export type World = {
   readonly usage: Usage
   /** Only where several nodes share the store. */
   readonly lease?: Lease
+  readonly onceOnly?: OnceOnly
 }

@@ -1,4 +1,4 @@
-import type { Lease, Store } from '../domain/ports.ts'
+import type { Lease, OnceOnly, Store } from '../domain/ports.ts'
 import type { Collection, Collections } from '../domain/records.ts'
 import type { RecordName } from './rows.ts'
 
@@ -25,6 +25,7 @@ export type StoreEngine = Store & {
   load<C extends Collection>(collection: C, records: readonly Collections[C][]): Promise<void>
   /** Only where several nodes share the store. Given back when it is closed. */
   readonly lease?: NodeLease
+  readonly onceOnly?: OnceOnly
 }
 
 /** A store that others write to as well tells a cache in front of it by one or both of these. */

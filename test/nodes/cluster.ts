@@ -42,12 +42,20 @@ export type Cluster = {
 const token = 'kwt_a-token-of-the-nodes-in-tests'
 
 export async function startCluster(
-  context: TestContext,
-  options: { readonly nodes: number; readonly leaseMs: number },
+  context: Pick<TestContext, 'skip'>,
+  options: {
+    readonly nodes: number
+    readonly leaseMs: number
+    /** Settings of PostgreSQL. */
+    readonly postgres?: readonly string[]
+  },
 ): Promise<Cluster | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'keyward-nodes-'))
   const network = openNetwork(options.nodes)
-  const postgres = await postgresServer(context, network?.postgresSettings(folder) ?? [])
+  const postgres = await postgresServer(context, [
+    ...(network?.postgresSettings(folder) ?? []),
+    ...(options.postgres ?? []),
+  ])
   if (postgres === undefined) {
     network?.close()
     return undefined

@@ -1,7 +1,7 @@
 /** Several nodes that share a store, as their callers see them. Each is a whole service; the database is real. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { constants, publicEncrypt, randomBytes } from 'node:crypto'
+import { constants, createHmac, publicEncrypt, randomBytes } from 'node:crypto'
 import { globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -270,6 +270,38 @@ describe('Several nodes', async () => {
     assert.equal(ready.node, 'two')
     assert.equal(ready.revocationBoundMs, leaseMs)
     assert.equal(ready.status, 'ready')
+  })
+
+  fact('a request signed for Alibaba Cloud is taken once, at whichever node it comes first', async (nodes) => {
+    const [one] = nodes
+    const parameters = {
+      Action: 'ListKeys',
+      Version: '2016-01-20',
+      AccessKeyId: one.accessKeyId,
+      SignatureMethod: 'HMAC-SHA1',
+      SignatureVersion: '1.0',
+      Timestamp: new Date().toISOString().replace(/\.\d{3}/, ''),
+    }
+    const encoded = (text: string) =>
+      encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+    const signed = (nonce: string) => {
+      const query = Object.entries({ ...parameters, SignatureNonce: nonce })
+        .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
+        .sort()
+        .join('&')
+      const toSign = `GET&%2F&${encoded(query)}`
+      const signature = createHmac('sha1', `${one.secretAccessKey}&`).update(toSign).digest('base64')
+      return `/?${query}&Signature=${encoded(signature)}`
+    }
+    for (let round = 0; round < 5; round++) {
+      const path = signed(`nonce-${round}`)
+      const answers = await Promise.all(nodes.flatMap(({ url }) => [fetch(`${url}${path}`), fetch(`${url}${path}`)]))
+      const told = await Promise.all(
+        answers.map(async (answer) => [answer.status, (await answer.json()) as Json] as const),
+      )
+      assert.equal(told.filter(([status]) => status === 200).length, 1, JSON.stringify(told))
+      assert.ok(told.every(([status, { Code }]) => status === 200 || Code === 'SignatureNonceUsed'))
+    }
   })
 
   fact('a second process under the name of a node is turned away, and the first one serves on', async ([one]) => {

@@ -13,7 +13,7 @@ import { type Binding, dialect } from './action.ts'
 import { actions } from './actions/index.ts'
 import { type Format, problemAnswer, successAnswer } from './answer.ts'
 import { type Members, membersOf, readBoolean } from './members.ts'
-import { openNonces, type SpendNonce } from './nonces.ts'
+import { openNonces, type SpendNonce, sharedNonces } from './nonces.ts'
 import { ownOperations } from './own-operations.ts'
 import { firstPage, type PageWish, pagedCall, pageWish } from './pages.ts'
 import { allParameters, isForm, type Parameters, queryParameters } from './parameters.ts'
@@ -42,7 +42,8 @@ export function alibabaFace(options: AlibabaOptions): Face {
     [...options.operations, ...ownOperations(defaultRegion)].map((operation) => [operation.name, operation]),
   )
   const encoders = new Map([...operations.values()].map((one) => [one.name, encoderFor(one.output, dialect)]))
-  const spendNonce = options.spendNonce ?? openNonces().use
+  const { onceOnly } = service.world
+  const spendNonce = options.spendNonce ?? (onceOnly === undefined ? openNonces().use : sharedNonces(onceOnly))
 
   async function answer(request: HttpRequest): Promise<HttpAnswer> {
     // Known step by step, so that an error at any of them is answered in the format and the words that fit.

@@ -4,10 +4,12 @@
  *
  * Memory is bounded for each access key, and only who has its secret gets anything in. A key that signs more requests
  * than are kept loses its oldest seconds, and requests signed in them are then refused as expired: the window becomes
- * shorter, it never opens. It is kept in one process of a service, and asked by all of them: a request can be repeated at
- * another node, or after a restart, for as long as its timestamp is accepted.
+ * shorter, it never opens. It is kept in one process of a service, and asked by all of them; so a request can be repeated
+ * after a restart, for as long as its timestamp is accepted. Nodes that share a store also ask there.
  */
+import { hash } from 'node:crypto'
 import { problem } from '../../domain/errors.ts'
+import type { OnceOnly } from '../../domain/ports.ts'
 import type { Instant } from '../../domain/time.ts'
 import { mostSkewMs } from './timestamp.ts'
 
@@ -18,6 +20,23 @@ export type Nonces = {
 
 /** The same, wherever the nonces are kept. */
 export type SpendNonce = (...used: Parameters<Nonces['use']>) => void | Promise<void>
+
+/** The clocks of nodes are not so far apart (lease.ts). */
+const mostApartMs = 2 * 60_000
+
+/** Nonces of all who share the store. */
+export function sharedNonces(onceOnly: OnceOnly, own: Nonces = openNonces()): SpendNonce {
+  return async (accessKeyId, nonce, signedAt, wall) => {
+    // Costs nothing, and tells most of what is repeated.
+    own.use(accessKeyId, nonce, signedAt, wall)
+    const name = hash('sha256', JSON.stringify([accessKeyId, signedAt, nonce]), 'base64url')
+    if (!(await onceOnly.claim(name, signedAt + mostSkewMs + mostApartMs))) throw replayed()
+  }
+}
+
+function replayed() {
+  return problem('RequestReplayed', { mend: 'Draw a new nonce for every request, for repeated ones too.' })
+}
 
 /** 15 minutes at 145 requests a second, or one minute at 2,180; some 15 MB at most for one access key. */
 const mostPerAccessKey = 131_072
@@ -64,8 +83,7 @@ export function openNonces(limit: number = mostPerAccessKey): Nonces {
         nonces = new Set()
         seen.seconds.set(second, nonces)
       }
-      if (nonces.has(nonce))
-        throw problem('RequestReplayed', { mend: 'Draw a new nonce for every request, for repeated ones too.' })
+      if (nonces.has(nonce)) throw replayed()
       nonces.add(nonce)
       seen.count++
       if (seen.count > limit) forgetOldest(seen)

@@ -105,7 +105,7 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
 
   const line = openLine({
     ...options,
-    channel: options.listens ? tables.channel : undefined,
+    greeting: options.listens ? `LISTEN ${tables.channel}` : 'SELECT 1',
     patienceMs: leaseMs / 2,
     onConnected: () => {
       caughtUp = false

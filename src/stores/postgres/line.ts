@@ -14,11 +14,11 @@ export type Line = {
 }
 
 export type LineOptions = PoolOptions & {
-  /** What to listen to, quoted; absent where the engine has no LISTEN. */
-  readonly channel?: string | undefined
-  readonly onNotification: (text: string) => void
+  /** The first statement on each connection: LISTEN, or a setting. */
+  readonly greeting: string
+  readonly onNotification?: (text: string) => void
   /** A new connection listens from now on: what was notified earlier may never come. */
-  readonly onConnected: () => void
+  readonly onConnected?: () => void
   /** After so many milliseconds an answer is lost. */
   readonly patienceMs: number
 }
@@ -27,7 +27,7 @@ export type LineOptions = PoolOptions & {
 const leastConnectMs = 500
 
 export function openLine(options: LineOptions): Line {
-  const { channel, onNotification, onConnected, patienceMs } = options
+  const { greeting, onNotification, onConnected, patienceMs } = options
   let current: Promise<postgres.Sql> | undefined
   let closed = false
 
@@ -37,17 +37,17 @@ export function openLine(options: LineOptions): Line {
       idle_timeout: undefined,
       max_lifetime: null,
       onnotify: (_: string, text: string) => {
-        if (!closed) onNotification(text)
+        if (!closed) onNotification?.(text)
       },
       onclose: () => drop(started, client),
     } as postgres.Options<Record<string, never>>)
     try {
-      await inTime(leastConnectMs + patienceMs, client.unsafe(channel === undefined ? 'SELECT 1' : `LISTEN ${channel}`))
+      await inTime(leastConnectMs + patienceMs, client.unsafe(greeting))
     } catch (error) {
       drop(started, client)
       throw error
     }
-    onConnected()
+    onConnected?.()
     return client
   }
 

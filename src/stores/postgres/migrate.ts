@@ -29,6 +29,11 @@ const migrations: readonly ((tables: Tables) => readonly string[])[] = [
       node text PRIMARY KEY, instance text NOT NULL, lease_ms bigint NOT NULL, renewals bigint NOT NULL,
       acknowledged text NOT NULL)`,
   ],
+  (tables) => [
+    // See once.ts: was this used already, at any node?
+    `CREATE TABLE ${tables.once} (name text PRIMARY KEY, until bigint NOT NULL)`,
+    `CREATE INDEX once_until ON ${tables.once} (until)`,
+  ],
 ]
 
 /** What one of several nodes that start at once may meet while another creates the same: it looks again. */

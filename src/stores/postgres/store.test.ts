@@ -245,6 +245,38 @@ describe('PostgreSQL', async () => {
     }
   })
 
+  fact('what is good for one use is claimed once, whichever node claims it', async (_, schema) => {
+    const nodes = await Promise.all(['one', 'two', 'three'].map((node) => openPostgresStore(options(schema, { node }))))
+    const names = Array.from({ length: 1_200 }, (_, at) => `name-${at % 400}`)
+    const claims = await Promise.all(
+      names.flatMap((name) =>
+        nodes.map(async ({ onceOnly }) => ({ name, first: await onceOnly.claim(name, Date.now() + 60_000) })),
+      ),
+    )
+    const first = claims.filter((claim) => claim.first).map(({ name }) => name)
+    assert.deepEqual(first.toSorted(), [...new Set(names)].toSorted())
+    await Promise.all(nodes.map((node) => node.close()))
+  })
+
+  fact('what was claimed is forgotten after its time, and not before', async (server, schema) => {
+    let now = Date.now()
+    const store = await openPostgresStore(options(schema, { clock: { wall: () => now } }))
+    const sql = postgres(server.url, { max: 1, onnotice: () => {} })
+    const kept = async () => (await sql.unsafe(`SELECT name FROM ${schema}.once ORDER BY name`)).map(({ name }) => name)
+    try {
+      await store.onceOnly.claim('short', now + 1_000)
+      await store.onceOnly.claim('long', now + 200_000)
+      now += 61_000
+      assert.equal(await store.onceOnly.claim('short', now), false, 'until somebody sweeps')
+      await until(async () => (await kept()).join() === 'long')
+      assert.equal(await store.onceOnly.claim('long', now), false)
+      assert.equal(await store.onceOnly.claim('short', now + 1_000), true)
+    } finally {
+      await store.close()
+      await sql.end()
+    }
+  })
+
   fact('everything can be copied into it and out of it', async (_, schema) => {
     const source = memoryStore()
     await source.commit([

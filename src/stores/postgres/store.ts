@@ -6,6 +6,7 @@ import { type Batch, writeBackup } from '../sqlite/backup.ts'
 import { committerOn } from './commit.ts'
 import { type Leases, openLeases } from './lease.ts'
 import { migrate } from './migrate.ts'
+import { openOnceOnly } from './once.ts'
 import { connect, explained, openPool, type PoolOptions, unavailable } from './pool.ts'
 import { type Reader, readerOn } from './reader.ts'
 import { collectionsOf, tablesIn } from './tables.ts'
@@ -27,7 +28,7 @@ export type PostgresOptions = PoolOptions & {
   readonly facts?: FactsOfAll
 }
 
-export type PostgresStore = StoreEngine & Required<ForeignCommits> & Required<Pick<StoreEngine, 'lease'>>
+export type PostgresStore = StoreEngine & Required<ForeignCommits> & Required<Pick<StoreEngine, 'lease' | 'onceOnly'>>
 
 /**
  * Everything in a PostgreSQL database that several nodes share. Reads and commits are one round trip each; both go on
@@ -73,6 +74,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     }
   }
 
+  const onceOnly = openOnceOnly({ ...options, tables })
   /** Commits that the store is not closed before. */
   const underWay = new Set<Promise<void>>()
 
@@ -153,7 +155,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
         await Promise.allSettled(underWay)
         // What is not written now is settled again at the next start.
         await committer.flush().catch(() => {})
-        await leases.close()
+        await Promise.all([leases.close(), onceOnly.close()])
         await pool.close()
       })()
       return closing
@@ -161,6 +163,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     generation: leases.generation,
     watch: leases.watch,
     lease: leases,
+    onceOnly,
   }
 }
 

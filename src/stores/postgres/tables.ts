@@ -12,6 +12,7 @@ export type Tables = {
   readonly commits: string
   readonly unsettled: string
   readonly leases: string
+  readonly once: string
   /** Where commits are told to the other nodes (LISTEN). */
   readonly channel: string
 }
@@ -26,6 +27,7 @@ export function tablesIn(schema: string): Tables {
     commits: inSchema('commit'),
     unsettled: inSchema('unsettled'),
     leases: inSchema('lease'),
+    once: inSchema('once'),
     channel: quoted(`keyward_${schema}`),
   }
 }
