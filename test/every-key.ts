@@ -307,6 +307,20 @@ export async function everyKey(
     assert.equal(await refusal('POST', `${path}/${operation}`, body), 'KeyNotFound')
   }
 
+  await t.test('while RSA keys are made, other requests are answered', async () => {
+    const { path } = await newKey('AES_256')
+    let making = true
+    const pair = () => newKey('RSA_4096', { keyUsage: 'SIGN_VERIFY' })
+    const made = Promise.all([pair(), pair()]).finally(() => {
+      making = false
+    })
+    let answered = 0
+    for (; making; answered += 1) await call('POST', `${path}/encrypt`, { plaintext: base64(message) })
+    await made
+    // A pair takes some hundred times as long as a request: one that waited for it would be the only one.
+    assert.ok(answered >= 5, `${answered} requests were answered meanwhile`)
+  })
+
   await t.test('no operation of cryptography was left out, but those of keys that the device does not have', () => {
     const all = operations.filter(({ group, name }) => group === 'cryptography' && name !== 'GenerateRandom')
     const left = all.map(({ name }) => name).filter((name) => !used.has(name))

@@ -28,7 +28,11 @@ export type Installation = {
 export async function hsmInstallation(context: Disposals, vendor: SoftVendor): Promise<Installation> {
   const token = await softToken(context, vendor)
   const data = await mkdtemp(join(tmpdir(), 'keyward-served-'))
-  context.after(() => rm(data, { recursive: true, force: true }))
+  const stops: (() => Promise<void>)[] = []
+  context.after(async () => {
+    await Promise.all(stops.map((stop) => stop()))
+    await rm(data, { recursive: true, force: true })
+  })
   const environment = token.connection.environment ?? {}
   const config = { ...loadConfig({}), data, ...custodyIn(data), ...hsmSettings(token) }
   const world = await openWorld(config, { environment, withoutHsm: true })
@@ -54,7 +58,7 @@ export async function hsmInstallation(context: Disposals, vendor: SoftVendor): P
         stopped ??= service.stop()
         return stopped
       }
-      context.after(stop)
+      stops.push(stop)
       return { ...service, stop }
     },
   }
