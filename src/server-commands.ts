@@ -49,6 +49,21 @@ export function addServerCommands(program: Command, { environment, terminal }: N
     .command('rotate')
     .description('Make a new root key and seal everything again under it. The service must not run meanwhile.')
     .action(() => asCliErrors(async () => terminal.data(await (await theService()).rotateRoot(environment))))
+  root
+    .command('add-unlock')
+    .description(
+      'Write places 2 and 3 of the root key anew, elsewhere: to move to another kind of place 3, or to keep a second way in.',
+    )
+    .requiredOption('--private-key <folder>', 'where place 2 is written to')
+    .option('--unlock-key <file>', 'place 3 is a file: where it is written to')
+    .option('--passphrase-file <file>', 'place 3 is the passphrase in this file')
+    .option(
+      '--hsm <label>',
+      'place 3 is a key of this label in the token of the hsm_ settings; label/id where it has an id',
+    )
+    .action((options: { privateKey: string; unlockKey?: string; passphraseFile?: string; hsm?: string }) =>
+      asCliErrors(async () => terminal.data({ settings: await (await theService()).addUnlock(environment, options) })),
+    )
   program
     .command('hsm')
     .description('The hardware protection level')

@@ -7,7 +7,7 @@ import type { Recovery } from './audit/load.ts'
 import { noteProgress } from './chores.ts'
 import { usageError } from './cli/exit-codes.ts'
 import type { Terminal } from './cli/terminal.ts'
-import { type Config, type Environment, loadConfig } from './config.ts'
+import { type Config, type Environment, loadConfig, settings } from './config.ts'
 import { devClockFace } from './dev-clock.ts'
 import { Problem } from './domain/errors.ts'
 import { installation } from './domain/records.ts'
@@ -26,7 +26,7 @@ import { copyStore } from './stores/copy.ts'
 import { createLog } from './telemetry/log.ts'
 import { tlsFiles } from './tls.ts'
 import { version } from './version.ts'
-import { initializeHsmRootKey, type OpenWorld, openMemoryWorld, openStore, openWorld } from './world.ts'
+import { addUnlocking, initializeHsmRootKey, type OpenWorld, openMemoryWorld, openStore, openWorld } from './world.ts'
 
 export async function serve(
   environment: Environment,
@@ -226,6 +226,34 @@ export async function rotateRoot(environment: Environment): Promise<RotationRepo
   } finally {
     await world.close()
   }
+}
+
+/** The settings by which the service finds the new way. */
+export async function addUnlock(
+  environment: Environment,
+  options: {
+    readonly privateKey: string
+    readonly unlockKey?: string
+    readonly passphraseFile?: string
+    readonly hsm?: string
+  },
+): Promise<Readonly<Record<string, string>>> {
+  const third = {
+    root_unlock_key: options.unlockKey,
+    root_passphrase_file: options.passphraseFile,
+    root_unlock_hsm: options.hsm,
+  }
+  const [only, another] = Object.entries(third).filter(([, value]) => value !== undefined)
+  if (only === undefined || another !== undefined)
+    throw usageError('Give one of --unlock-key, --passphrase-file and --hsm.')
+  const named = { root_private_key: options.privateKey, [only[0]]: only[1] as string }
+  const added = Object.fromEntries(
+    Object.entries(settings)
+      .filter(([, { name }]) => name in named)
+      .map(([member, { name, read }]) => [member, read(named[name] as string)]),
+  )
+  await addUnlocking(loadConfig(environment), added, environment)
+  return named
 }
 
 /** What it answers is all that is kept of the root key (R32): its index in the token. */

@@ -17,6 +17,7 @@ import {
 } from './devices/pkcs11/open-device.ts'
 import { type VendorName, vendors } from './devices/pkcs11/vendors.ts'
 import {
+  addUnlocking as addUnlockingTo,
   type Custody,
   createCustody,
   custodyExists,
@@ -267,6 +268,13 @@ async function openOrCreateCustody(
       mend: 'Restore the three places from their backups, or point the settings at them. Nothing was changed.',
     })
   return createCustody(places, random)
+}
+
+/** Another way to open the root key: what the settings name, with these in their stead. */
+export async function addUnlocking(config: Config, added: Partial<Config>, environment: Environment): Promise<Custody> {
+  const without = { rootPassphraseFile: undefined, rootUnlockCredential: undefined, rootUnlockHsm: undefined }
+  const to = placesOf({ ...config, ...without, ...added }, environment)
+  return addUnlockingTo(placesOf(config, environment), to, systemRandom())
 }
 
 function placesOf(config: Config, environment: Environment): Places {

@@ -1,5 +1,6 @@
 /** Auto-unseal: a key that never leaves its token opens the software level's root key at every start. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Config, type Environment, loadConfig } from '../../src/config.ts'
-import { initializeHsmRootKey, openWorld } from '../../src/world.ts'
+import { addUnlocking, initializeHsmRootKey, openWorld } from '../../src/world.ts'
 import { base64, custodyIn, startTestService } from '../service.ts'
 import { hsmSettings } from './served.ts'
 import { missing, softToken, softVendors } from './tokens.ts'
@@ -92,6 +93,66 @@ for (const vendor of softVendors) {
 }
 
 const softhsm = missing('softhsm2') ?? false
+
+test('an installation moves from a file to the token, keeps a way back, and what was there is never written over', {
+  skip: softhsm,
+}, async (t) => {
+  const token = await softToken(t, 'softhsm2')
+  const environment = token.connection.environment ?? {}
+  const { data, config, start } = await unlocking(t, { rootUnlockHsm: undefined }, environment)
+  const first = await start()
+  const { key } = (await first.api('POST', '/v1/keys', {})).body
+  const sealed = await first.api('POST', `/v1/keys/${key.keyId}/encrypt`, { plaintext: base64('kept') })
+  await first.stop()
+  const decrypts = async (change: Partial<Config>) => {
+    const service = await start(change)
+    const { ciphertextBlob } = sealed.body
+    const answer = await service.as(first.token)('POST', '/v1/decrypt', { ciphertextBlob })
+    await service.stop()
+    return answer.body.plaintext === base64('kept')
+  }
+  const [places, here] = [join(data, 'custody'), filesOf(join(data, 'custody'))]
+  const toToken = { ...hsmSettings(token), rootPrivateKey: join(data, 'elsewhere', 'two'), rootUnlockHsm: 'unlock' }
+  await addUnlocking(config, toToken, environment)
+  assert.equal(await decrypts(toToken), true)
+  const back = { rootPrivateKey: join(data, 'safe-a', 'two'), rootUnlockKey: join(data, 'safe-b', 'unlock-key') }
+  await addUnlocking({ ...config, ...toToken }, back, environment)
+  assert.equal(await decrypts(back), true)
+  assert.equal(filesOf(places), here, 'the first way is as it was')
+  assert.equal(await decrypts({}), true)
+  // Parts of two ways do not open together, nothing is written over, and no two parts may lie together.
+  await assert.rejects(start({ ...back, rootPrivateKey: config.rootPrivateKey }), /does not open the private key/)
+  await assert.rejects(addUnlocking(config, back, environment), /there already/)
+  const together = { rootPrivateKey: join(data, 'x'), rootUnlockKey: join(data, 'x', 'unlock-key') }
+  await assert.rejects(addUnlocking(config, together, environment), /who copies it has both/)
+})
+
+test('keyward root add-unlock says which settings use the new way', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'keyward-unlock-'))
+  t.after(() => rm(data, { recursive: true, force: true }))
+  await (await startTestService({ on: 'sqlite', data })).stop()
+  const { rootCiphertext, rootPrivateKey, rootUnlockKey } = custodyIn(data)
+  const env = {
+    ...process.env,
+    KEYWARD_DATA: data,
+    KEYWARD_ROOT_CIPHERTEXT: rootCiphertext,
+    KEYWARD_ROOT_PRIVATE_KEY: rootPrivateKey,
+    KEYWARD_ROOT_UNLOCK_KEY: rootUnlockKey,
+  }
+  const run = (...more: string[]) =>
+    spawnSync(process.execPath, ['src/main.ts', 'root', 'add-unlock', '--private-key', join(data, 'a'), ...more], {
+      cwd: join(import.meta.dirname, '..', '..'),
+      encoding: 'utf8',
+      env,
+    })
+  const neither = run()
+  assert.equal(neither.status, 2, neither.stderr)
+  assert.match(neither.stderr, /one of --unlock-key, --passphrase-file and --hsm/)
+  const { status, stdout, stderr } = run('--unlock-key', join(data, 'b', 'unlock-key'), '--output', 'json')
+  assert.equal(status, 0, stderr)
+  const named = { root_private_key: join(data, 'a'), root_unlock_key: join(data, 'b', 'unlock-key') }
+  assert.deepEqual(JSON.parse(stdout).settings, named)
+})
 
 test('R31: a token with another key of the same label does not open the root key', { skip: softhsm }, async (t) => {
   const token = await softToken(t, 'softhsm2')

@@ -114,6 +114,38 @@ export function openCustody(places: Places, random: Random, options: CustodyOpti
   return open(places, random, options)
 }
 
+/**
+ * Another way to the same root key: places 2 and 3 anew, in other places, by which it opens as well. To move to another kind
+ * of place 3, or to keep a way in for the day a token is lost. What was there stays as it is. Throws CustodyError.
+ */
+export async function addUnlocking(
+  places: Places,
+  added: Pick<Places, 'privateKey' | 'unlockKey'>,
+  random: Random,
+): Promise<Custody> {
+  const to: Places = { rootKey: places.rootKey, ...added }
+  requireSeparate(to, false)
+  requireAllThere(places)
+  for (const [place, path] of [
+    [2, privateKeyPath(to)],
+    ...(hasUnlockFile(to) ? [[3, unlockKeyPath(to)] as const] : []),
+  ] as const)
+    if (partExists(place, path))
+      throw new CustodyError(place, path, 'is there already, and was left as it is.', 'Name another place.')
+  const part = readPart(2, privateKeyPath(places), { bodyBytes: privateKeyBodyBytes })
+  const present = readUnlockKey(places, [])
+  const seed = decodePrivateKey(places, part, await openUnlockKey(places, openingOf(places, part), present))
+  present?.body.fill(0)
+  try {
+    const { installation } = part
+    const { unlockKey, opening } = await createUnlockKey(to, installation, random)
+    writePart(2, privateKeyPath(to), encodePrivateKey(seed, { installation, opening, unlockKey }, random), random)
+  } finally {
+    seed.fill(0)
+  }
+  return open(to, random, {})
+}
+
 /** With the unlock key where it is known already. */
 async function open(
   places: Places,
