@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { type GoProgram, goProgram } from '../go-programs.ts'
 import { startTestService, type TestService, testAccount } from '../service.ts'
 import { region } from './clients.ts'
-import { type GoProgram, goProgram } from './go-programs.ts'
 
 const run = promisify(execFile)
 
