@@ -74,6 +74,8 @@ export type TestServiceOptions = {
   /** `localhost` for what a browser is to reach. */
   readonly host?: '127.0.0.1' | 'localhost'
   readonly devMode?: true
+  /** Takes all that the service logs, at the most talkative level. */
+  readonly logTo?: (line: string) => void
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
@@ -109,7 +111,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     operatorAccount: testAccount,
     listeners: [{ host: options.host ?? '127.0.0.1', port: 0 }],
     ...(options.devMode ? { devMode: true } : {}),
-    log: createLog('fatal'),
+    log: options.logTo === undefined ? createLog('fatal') : createLog('trace', { write: options.logTo }),
   })
   const url = `http://127.0.0.1:${running.servers[0]?.port}`
   const as = (token: string): Api => {
