@@ -48,6 +48,8 @@ export async function startCluster(
     readonly leaseMs: number
     /** Settings of PostgreSQL. */
     readonly postgres?: readonly string[]
+    /** Nothing stands between the nodes and the clock of the machine. */
+    readonly trueClocks?: true
   },
 ): Promise<Cluster | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'keyward-nodes-'))
@@ -70,7 +72,7 @@ export async function startCluster(
   try {
     // The first one makes the root key; the others find it.
     for (let number = 0; number < options.nodes; number++)
-      nodes.push(await startNode(number, postgres, network, folder, options.leaseMs))
+      nodes.push(await startNode(number, { ...options, postgres, network, folder }))
   } catch (error) {
     await stop()
     throw error
@@ -80,11 +82,15 @@ export async function startCluster(
 
 async function startNode(
   number: number,
-  postgres: PostgresServer,
-  network: Network | undefined,
-  folder: string,
-  leaseMs: number,
+  given: {
+    readonly postgres: PostgresServer
+    readonly network: Network | undefined
+    readonly folder: string
+    readonly leaseMs: number
+    readonly trueClocks?: true
+  },
 ): Promise<Node> {
+  const { postgres, network, folder, leaseMs } = given
   const name = `node-${number}`
   const place = network?.place(number) ?? (await behindLink(postgres))
   const settings: NodeSettings = {
@@ -96,7 +102,7 @@ async function startNode(
     host: place.host,
     token,
   }
-  const clock = fakeTime(join(folder, `${name}.clock`))
+  const clock = given.trueClocks ? undefined : fakeTime(join(folder, `${name}.clock`))
   const command = [
     ...place.command,
     process.execPath,

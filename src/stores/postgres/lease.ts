@@ -12,13 +12,13 @@ import type { Tables } from './tables.ts'
 /**
  * How a commit holds everywhere before it is answered (docs/decisions/leases.md has the whole argument).
  *
- * A node that answers from memory has a row in `lease`. It renews the row all the time, and trusts it for nine tenths of
- * the lease by its own clock, counted from before the renewal was sent. Every commit leaves a mark with the names of what
+ * A node that answers from memory has a row in `lease`. It renews the row all the time, and trusts it for nearly nine tenths
+ * of the lease by its own clock, counted from before the renewal was sent. Every commit leaves a mark with the names of what
  * it changed. A renewal reads all marks in the snapshot in which it is made, and nothing is answered under it before what
  * they name was dropped from memory. So for each row that the committer finds after its commit there are three ends:
  *
  * - the node says that it has dropped what the commit changed: at once, since it hears a NOTIFY; or with a renewal;
- * - the row stays as it was for one whole lease by the committer's clock: the node has stopped trusting it. The row is
+ * - the row stays as it was for nearly a whole lease by the committer's clock: the node has stopped trusting it. The row is
  *   removed, and a renewal that is still on its way finds none;
  * - the row is gone: given back, or removed by another committer who has waited as long.
  *
@@ -56,8 +56,12 @@ export type LeasesOptions = PoolOptions & {
   readonly finished: { take(): readonly string[]; putBack(commitIds: readonly string[]): void }
 }
 
-/** The holder trusts its lease for less than the others wait for its end. */
-const trustedShare = 0.9
+/**
+ * The holder trusts its lease for less than the others wait for its end. They wait for a little less than the lease, so that
+ * it bounds the whole change with all its round trips.
+ */
+const trustedShare = 0.88
+const waitedShare = 0.98
 /** Of a lease: further apart than this the two clocks of a machine do not agree how long it has run. */
 const disagreementShare = 0.05
 /** Renewals in a lease, so that two may be lost. Without LISTEN they also are how others hear of a commit. */
@@ -281,7 +285,7 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
     const startedAt = monotonic()
     let waitingFor = found
       .filter((holder) => holder.instance !== instance && !knows(holder))
-      .map((holder) => ({ ...holder, until: startedAt + holder.leaseMs }))
+      .map((holder) => ({ ...holder, until: startedAt + holder.leaseMs * waitedShare }))
     let askAgainAt = startedAt + renewEveryMs
     while (waitingFor.length > 0) {
       const next = Math.min(askAgainAt, ...waitingFor.map(({ until }) => until))
@@ -295,7 +299,9 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
       waitingFor = waitingFor.flatMap((holder) => {
         const latest = now.get(holder.instance)
         if (latest === undefined || knows(latest)) return []
-        return latest.renewals === holder.renewals ? holder : { ...latest, until: askedAt + latest.leaseMs }
+        return latest.renewals === holder.renewals
+          ? holder
+          : { ...latest, until: askedAt + latest.leaseMs * waitedShare }
       })
       askAgainAt = askedAt + renewEveryMs
       const stubborn = waitingFor.find((holder) => askedAt > startedAt + holder.leaseMs * mostLeases)
