@@ -1,5 +1,5 @@
 /** What stands around every screen: navigation, language, theme, region, account, notices, and the way back. */
-import AppLayout from '@cloudscape-design/components/app-layout'
+import AppLayoutToolbar from '@cloudscape-design/components/app-layout-toolbar'
 import Badge from '@cloudscape-design/components/badge'
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import SideNavigation, { type SideNavigationProps } from '@cloudscape-design/components/side-navigation'
@@ -55,7 +55,7 @@ function Inside({ devMode }: { readonly devMode: boolean }) {
     if (narrow()) setNavigationOpen(false)
   }, [pathname])
   return (
-    <AppLayout
+    <AppLayoutToolbar
       headerSelector="#top"
       navigation={<Side pathname={pathname} devMode={devMode} />}
       navigationOpen={navigationOpen}
