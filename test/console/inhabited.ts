@@ -16,7 +16,40 @@ export type Inhabited = {
 
 const weeks = 3
 
-export async function inhabitedService(): Promise<Inhabited> {
+/** What people have typed, in their language. */
+const typed = {
+  en: {
+    orders: 'Order database, production',
+    protection: 'holds all orders',
+    signing: 'Signs releases',
+    mac: 'Session cookies',
+    external: 'Brought along from the old HSM',
+    waiting: 'Waits for its second person',
+    dying: 'Old mail archive',
+    disabled: 'Branch Shanghai',
+    inbox: 'Letters from customers',
+    firmware: 'Post-quantum firmware signatures',
+    policy: 'The shop may use its own key and no other',
+    accessKey: 'the old shop',
+  },
+  zh: {
+    orders: '生产环境订单数据库',
+    protection: '存有全部订单',
+    signing: '发布签名',
+    mac: '会话 Cookie',
+    external: '从旧加密机迁入',
+    waiting: '等待第二人批准',
+    dying: '旧邮件归档',
+    disabled: '上海分公司',
+    inbox: '客户来信',
+    firmware: '抗量子固件签名',
+    policy: '商城只能使用自己的密钥',
+    accessKey: '旧商城',
+  },
+}
+
+export async function inhabitedService(language: keyof typeof typed = 'en'): Promise<Inhabited> {
+  const said = typed[language]
   const clock = testClock(Date.now() - days(7 * weeks))
   const service = await startTestService({ devMode: true, host: 'localhost', clock, on: 'sqlite' })
   const words = new Set<string>()
@@ -34,28 +67,25 @@ export async function inhabitedService(): Promise<Inhabited> {
   const keys = {
     orders: await key(
       {
-        description: 'Order database, production',
+        description: said.orders,
         rotationPeriodDays: 9,
         tags: { team: 'shop', stage: 'production' },
-        deletionProtection: 'holds all orders',
+        deletionProtection: said.protection,
       },
       'shop/orders',
     ),
-    signing: await key({ keySpec: 'EC_P256', keyUsage: 'SIGN_VERIFY', description: 'Signs releases' }, 'ci/releases'),
-    mac: await key(
-      { keySpec: 'HMAC_SHA_256', keyUsage: 'GENERATE_VERIFY_MAC', description: 'Session cookies' },
-      'web/cookies',
-    ),
-    external: await key({ origin: 'EXTERNAL', description: 'Brought along from the old HSM' }, 'bank/root'),
-    waiting: await key({ origin: 'EXTERNAL', importApproval: true, description: 'Waits for its second person' }),
-    dying: await key({ description: 'Old mail archive' }, 'mail/archive'),
-    disabled: await key({ keySpec: 'SM4', description: 'Branch Shanghai' }, 'shanghai/files'),
+    signing: await key({ keySpec: 'EC_P256', keyUsage: 'SIGN_VERIFY', description: said.signing }, 'ci/releases'),
+    mac: await key({ keySpec: 'HMAC_SHA_256', keyUsage: 'GENERATE_VERIFY_MAC', description: said.mac }, 'web/cookies'),
+    external: await key({ origin: 'EXTERNAL', description: said.external }, 'bank/root'),
+    waiting: await key({ origin: 'EXTERNAL', importApproval: true, description: said.waiting }),
+    dying: await key({ description: said.dying }, 'mail/archive'),
+    disabled: await key({ keySpec: 'SM4', description: said.disabled }, 'shanghai/files'),
   }
-  await key({ keySpec: 'RSA_2048', keyUsage: 'ENCRYPT_DECRYPT', description: 'Letters from customers' }, 'mail/inbox')
-  await key({ keySpec: 'ML_DSA_65', description: 'Post-quantum firmware signatures' }, 'ci/firmware')
+  await key({ keySpec: 'RSA_2048', keyUsage: 'ENCRYPT_DECRYPT', description: said.inbox }, 'mail/inbox')
+  await key({ keySpec: 'ML_DSA_65', description: said.firmware }, 'ci/firmware')
 
   await call('PUT', '/v1/policies/shop-only', {
-    description: 'The shop may use its own key and no other',
+    description: said.policy,
     document: JSON.stringify(
       {
         Version: '2012-10-17',
@@ -76,13 +106,13 @@ export async function inhabitedService(): Promise<Inhabited> {
   })
   const token = async (principalName: string, policies: readonly string[]): Promise<string> => {
     await call('POST', '/v1/principals', { principalName, policies })
-    return (await call('POST', `/v1/principals/${principalName}/tokens`, { description: `of ${principalName}` })).token
+    return (await call('POST', `/v1/principals/${principalName}/tokens`, { description: principalName })).token
   }
   const shop = service.as(await token('shop', ['shop-only']))
   const release = service.as(await token('release-robot', ['KeyUser']))
   await token('auditor', ['Auditor'])
   await token('mei', ['KeyAdministrator'])
-  await call('POST', '/v1/principals/shop/access-keys', { description: 'the old shop' })
+  await call('POST', '/v1/principals/shop/access-keys', { description: said.accessKey })
 
   const material = Buffer.alloc(32, 7)
   await importInto(keys.external, material, { materialExpiresAt: new Date(Date.now() + days(12)).toISOString() })
@@ -139,5 +169,35 @@ export async function inhabitedService(): Promise<Inhabited> {
       keyVersionId: versions[0].keyVersionId,
       message: base64('release 1.2.3'),
     })
+  }
+}
+
+/** An address for every screen there is, and further ones that look different. */
+export function addressesOf({ keys, denied }: Inhabited): Readonly<Record<string, readonly string[]>> {
+  return {
+    '/overview': ['/overview'],
+    '/keys': ['/keys', '/keys?state=PendingDeletion'],
+    '/keys/new': ['/keys/new'],
+    '/keys/$keyId': [keys.orders, keys.signing, keys.dying, keys.waiting].map((keyId) => `/keys/${keyId}`),
+    '/keys/$keyId/import': [`/keys/${keys.external}/import`],
+    '/aliases': ['/aliases'],
+    '/workbench': [
+      '/workbench',
+      `/workbench?work=sign&keyId=${keys.signing}`,
+      '/workbench?work=reEncrypt',
+      '/workbench?work=inspect',
+    ],
+    '/audit/records': ['/audit/records', '/audit/records?outcome=failed&last=24'],
+    '/audit/records/$index': [`/audit/records/${denied}`],
+    '/events': ['/events'],
+    '/usage-report': ['/usage-report'],
+    '/import-requests': ['/import-requests'],
+    '/principals': ['/principals'],
+    '/principals/$principalName': ['/principals/shop'],
+    '/policies': ['/policies'],
+    '/policies/$policyName': ['/policies/shop-only', '/policies/Auditor'],
+    '/account': ['/account'],
+    '/settings': ['/settings'],
+    '/access/explain': [`/access/explain?principalName=shop&action=kms:DisableKey&keyId=${keys.orders}`],
   }
 }

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { openBrowser, type TestBrowser, withBrowser } from './browser.ts'
-import { type Inhabited, inhabitedService } from './inhabited.ts'
+import { addressesOf, type Inhabited, inhabitedService } from './inhabited.ts'
 
 let lived: Inhabited
 before(async () => {
@@ -21,36 +21,6 @@ after(() => lived?.service.stop())
 const standard = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa']
 const desk = { width: 1280, height: 900 }
 const phone = { width: 390, height: 844 }
-
-/** An address for every screen there is, and further ones that look different. */
-function addresses({ keys, denied }: Inhabited): Readonly<Record<string, readonly string[]>> {
-  return {
-    '/overview': ['/overview'],
-    '/keys': ['/keys', '/keys?state=PendingDeletion'],
-    '/keys/new': ['/keys/new'],
-    '/keys/$keyId': [keys.orders, keys.signing, keys.dying, keys.waiting].map((keyId) => `/keys/${keyId}`),
-    '/keys/$keyId/import': [`/keys/${keys.external}/import`],
-    '/aliases': ['/aliases'],
-    '/workbench': [
-      '/workbench',
-      `/workbench?work=sign&keyId=${keys.signing}`,
-      '/workbench?work=reEncrypt',
-      '/workbench?work=inspect',
-    ],
-    '/audit/records': ['/audit/records', '/audit/records?outcome=failed&last=24'],
-    '/audit/records/$index': [`/audit/records/${denied}`],
-    '/events': ['/events'],
-    '/usage-report': ['/usage-report'],
-    '/import-requests': ['/import-requests'],
-    '/principals': ['/principals'],
-    '/principals/$principalName': ['/principals/shop'],
-    '/policies': ['/policies'],
-    '/policies/$policyName': ['/policies/shop-only', '/policies/Auditor'],
-    '/account': ['/account'],
-    '/settings': ['/settings'],
-    '/access/explain': [`/access/explain?principalName=shop&action=kms:DisableKey&keyId=${keys.orders}`],
-  }
-}
 
 async function signIn(browser: TestBrowser): Promise<Page> {
   await browser.context.addInitScript({ content: axe.source })
@@ -132,7 +102,7 @@ test('the walk knows an address for every screen', withBrowser, () => {
   const table = readFileSync(join(import.meta.dirname, '../../console/src/app/screens.ts'), 'utf8')
   const paths = [...table.matchAll(/path: '([^']+)'/g)].map(([, path]) => path)
   assert.ok(paths.length > 15)
-  assert.deepEqual(Object.keys(addresses(lived)).sort(), paths.sort())
+  assert.deepEqual(Object.keys(addressesOf(lived)).sort(), paths.sort())
 })
 
 /** What somebody would complain of, of the screen as it stands. */
@@ -163,7 +133,7 @@ async function walk(locale: Locale): Promise<void> {
   try {
     const page = await signIn(browser)
     const complaints: string[] = []
-    for (const address of Object.values(addresses(lived)).flat()) {
+    for (const address of Object.values(addressesOf(lived)).flat()) {
       await go(page, address)
       complaints.push(...(await complaintsOf(page, locale)).map((words) => `${address}: ${words}`))
     }

@@ -59,6 +59,7 @@ export function Credentials({ principalName }: { readonly principalName: string 
           </Header>
         }
         ariaLabels={{ tableLabel: text.access.credentials }}
+        wrapLines
         loading={isPending}
         loadingText={text.app.loading}
         items={data?.credentials ?? []}
@@ -68,21 +69,21 @@ export function Credentials({ principalName }: { readonly principalName: string 
             header: text.access.id,
             cell: ({ credentialId }) => <Copyable value={credentialId} />,
             isRowHeader: true,
-            minWidth: 200,
+            minWidth: 170,
           },
-          { id: 'kind', header: text.access.kind, cell: ({ kind }) => text.access.kinds[kind], minWidth: 110 },
-          { id: 'for', header: text.access.description, cell: ({ description }) => description || '–', minWidth: 140 },
+          { id: 'kind', header: text.access.kind, cell: ({ kind }) => text.access.kinds[kind], minWidth: 90 },
+          { id: 'for', header: text.access.description, cell: ({ description }) => description || '–', minWidth: 110 },
           {
             id: 'created',
             header: text.access.created,
             cell: ({ createdAt }) => formats.time(createdAt),
-            minWidth: 150,
+            minWidth: 120,
           },
           {
             id: 'expires',
             header: text.access.expires,
             cell: ({ expiresAt }) => (expiresAt === undefined ? text.app.never : formats.time(expiresAt)),
-            minWidth: 130,
+            minWidth: 110,
           },
           {
             id: 'actions',
@@ -97,7 +98,7 @@ export function Credentials({ principalName }: { readonly principalName: string 
                 {text.app.remove}
               </GuardedButton>
             ),
-            minWidth: 100,
+            minWidth: 90,
           },
         ]}
         empty={

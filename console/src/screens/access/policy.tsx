@@ -102,7 +102,7 @@ function Edit({ name, first, stored }: EditProps) {
                   {text.access.copyPolicy}
                 </GuardedButton>
               ) : (
-                <>
+                <SpaceBetween direction="horizontal" size="xs">
                   {stored !== undefined && (
                     <GuardedButton right="kms:DeletePolicy" onClick={() => setDialog('delete')}>
                       {text.access.deletePolicy}
@@ -117,7 +117,7 @@ function Edit({ name, first, stored }: EditProps) {
                   >
                     {text.access.review}
                   </GuardedButton>
-                </>
+                </SpaceBetween>
               )}
             </SpaceBetween>
           }

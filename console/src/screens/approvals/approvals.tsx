@@ -34,6 +34,7 @@ export function Approvals() {
         variant="full-page"
         items={pages.data?.pages.flatMap(({ importRequests }) => importRequests) ?? []}
         trackBy="keyId"
+        wrapLines
         loading={pages.isPending}
         loadingText={text.app.loading}
         ariaLabels={{ tableLabel: text.approvals.title }}
@@ -52,32 +53,32 @@ export function Approvals() {
             header: text.approvals.key,
             cell: ({ keyId }) => <ScreenLink to={`/keys/${encodeURIComponent(keyId)}`}>{keyId}</ScreenLink>,
             isRowHeader: true,
-            minWidth: 200,
+            minWidth: 170,
           },
           {
             id: 'by',
             header: text.approvals.requestedBy,
             cell: ({ requestedBy }) => <PrincipalName arn={requestedBy} />,
-            minWidth: 130,
+            minWidth: 100,
           },
           {
             id: 'at',
             header: text.approvals.requestedAt,
             cell: ({ requestedAt }) => formats.time(requestedAt),
-            minWidth: 160,
+            minWidth: 120,
           },
           {
             id: 'until',
             header: text.approvals.expires,
             cell: ({ expiresAt }) => formats.fromNow(expiresAt),
-            minWidth: 130,
+            minWidth: 100,
           },
           {
             id: 'expiry',
             header: text.approvals.materialExpires,
             cell: ({ materialExpiresAt }) =>
               materialExpiresAt === undefined ? text.app.never : formats.time(materialExpiresAt),
-            minWidth: 150,
+            minWidth: 110,
           },
           {
             id: 'actions',
@@ -106,7 +107,7 @@ export function Approvals() {
                 </SpaceBetween>
               )
             },
-            minWidth: 220,
+            minWidth: 210,
           },
         ]}
         footer={<More of={pages} />}

@@ -117,7 +117,7 @@ export function AuditList() {
             width: 200,
           },
           { id: 'operation', header: text.audit.columns.operation, cell: ({ operation }) => operation, width: 200 },
-          { id: 'outcome', header: text.audit.columns.outcome, cell: (record) => <Outcome of={record} />, width: 190 },
+          { id: 'outcome', header: text.audit.columns.outcome, cell: (record) => <Outcome of={record} />, width: 220 },
           {
             id: 'principal',
             header: text.audit.columns.principal,

@@ -87,14 +87,14 @@ export function EventList() {
               {formats.time(at)}
             </time>
           ),
-          minWidth: 170,
+          minWidth: 150,
         },
         {
           id: 'type',
           header: text.events.type,
           cell: (event) => <StatusIndicator type={looks[event.type]}>{text.events.types[event.type]}</StatusIndicator>,
           isRowHeader: true,
-          minWidth: 190,
+          minWidth: 160,
         },
         {
           id: 'key',
@@ -105,15 +105,15 @@ export function EventList() {
             ) : (
               <ScreenLink to={`/keys/${encodeURIComponent(event.keyId)}`}>{event.keyId}</ScreenLink>
             ),
-          minWidth: 200,
+          minWidth: 170,
         },
-        { id: 'by', header: text.events.by, cell: ({ principal }) => <PrincipalName arn={principal} />, minWidth: 120 },
-        { id: 'details', header: text.events.details, cell: (event) => <Details of={event} />, minWidth: 220 },
+        { id: 'by', header: text.events.by, cell: ({ principal }) => <PrincipalName arn={principal} />, minWidth: 100 },
+        { id: 'details', header: text.events.details, cell: (event) => <Details of={event} />, minWidth: 180 },
         {
           id: 'record',
           header: text.events.record,
           cell: ({ index }) => <ScreenLink to={`/audit/records/${index}`}>{formats.number(index)}</ScreenLink>,
-          minWidth: 110,
+          minWidth: 90,
         },
       ]}
       footer={<More of={pages} />}

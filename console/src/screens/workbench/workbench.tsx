@@ -231,7 +231,7 @@ function Bench({ work, keyId, carried, choose }: BenchProps) {
                 />
               )}
               {work === 'reEncrypt' && (
-                <>
+                <SpaceBetween size="m">
                   <KeyField
                     label={text.workbench.destinationKey}
                     value={destination}
@@ -243,7 +243,7 @@ function Bench({ work, keyId, carried, choose }: BenchProps) {
                     pairs={destinationContext}
                     onChange={setDestinationContext}
                   />
-                </>
+                </SpaceBetween>
               )}
               <CopyAs calls={asCalls(task)} />
             </SpaceBetween>
