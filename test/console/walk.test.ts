@@ -10,6 +10,7 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { openBrowser, type TestBrowser, withBrowser } from './browser.ts'
 import { addressesOf, type Inhabited, inhabitedService } from './inhabited.ts'
+import { signIn } from './signed-in.ts'
 
 let lived: Inhabited
 before(async () => {
@@ -22,7 +23,8 @@ const standard = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22
 const desk = { width: 1280, height: 900 }
 const phone = { width: 390, height: 844 }
 
-async function signIn(browser: TestBrowser): Promise<Page> {
+/** At the door: nobody has signed in yet. */
+async function arrive(browser: TestBrowser): Promise<Page> {
   await browser.context.addInitScript({ content: axe.source })
   asking = 0
   browser.context.on('request', () => asking++)
@@ -31,9 +33,7 @@ async function signIn(browser: TestBrowser): Promise<Page> {
   const page = await browser.open(`${lived.origin}/ui/`)
   // A colour on its way from light to dark is no colour to judge.
   await page.emulateMedia({ reducedMotion: 'reduce' })
-  await page.locator('input[type=password]').fill(lived.service.token)
-  await page.keyboard.press('Enter')
-  await page.locator('#top + * h1').first().waitFor()
+  await settled(page)
   return page
 }
 
@@ -131,8 +131,10 @@ type Locale = 'en-US' | 'zh-CN'
 async function walk(locale: Locale): Promise<void> {
   const browser = await openBrowser({ locale, viewport: desk })
   try {
-    const page = await signIn(browser)
-    const complaints: string[] = []
+    const page = await arrive(browser)
+    const complaints = (await complaintsOf(page, locale)).map((words) => `at the door: ${words}`)
+    await signIn(page, lived.service.token)
+    await page.reload()
     for (const address of Object.values(addressesOf(lived)).flat()) {
       await go(page, address)
       complaints.push(...(await complaintsOf(page, locale)).map((words) => `${address}: ${words}`))

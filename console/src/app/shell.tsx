@@ -98,6 +98,7 @@ function Side({ pathname, devMode }: { readonly pathname: string; readonly devMo
     if (section === 'top') items.push(...links)
     else items.push({ type: 'section-group', title: text.app.sections[section], items: links })
   }
+  items.push({ type: 'divider' }, { type: 'link', text: text.app.apiDocumentation, href: '/docs/', external: true })
   const here = screens
     .map(({ path }) => path)
     .filter((path) => pathname === path || pathname.startsWith(`${path}/`))

@@ -66,6 +66,7 @@ export const app = {
   optional: 'optional',
   previous: 'Previous',
   next: 'Next',
+  apiDocumentation: 'API documentation',
   more: 'Show more',
   apiCall: 'The same by command line or API',
   unreachable: 'The server cannot be reached.',

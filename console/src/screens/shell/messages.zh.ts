@@ -61,6 +61,7 @@ export const app: typeof english = {
   optional: '可选',
   previous: '上一步',
   next: '下一步',
+  apiDocumentation: 'API 文档',
   more: '显示更多',
   apiCall: '对应的命令行或 API 调用',
   unreachable: '无法连接服务器。',
