@@ -10,6 +10,12 @@ export type Target = {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Asked for at random, in place of the path of the URL. */
+  readonly paths?: readonly string[]
+  /** Further processes of the same service, whose time counts too. */
+  readonly morePids?: readonly number[]
+  /** Where there is one: the core that the client keeps to. */
+  readonly clientCore?: number
 }
 
 export type Load = {
@@ -41,10 +47,22 @@ export async function loadOf(target: Target, connections: number, seconds: numbe
   const headers = Object.entries(target.headers).map(
     ([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`,
   )
-  writeFileSync(script, ['wrk.method = "POST"', `wrk.body = ${JSON.stringify(target.body)}`, ...headers].join('\n'))
-  const before = cpuOf(target.pid)
+  const random =
+    target.paths === undefined
+      ? []
+      : [
+          `local paths = {${target.paths.map((path) => JSON.stringify(path)).join(',\n')}}`,
+          'request = function() return wrk.format(nil, paths[math.random(#paths)]) end',
+        ]
+  const lines = ['wrk.method = "POST"', `wrk.body = ${JSON.stringify(target.body)}`, ...headers, ...random]
+  writeFileSync(script, lines.join('\n'))
+  const cpuOfAll = () => [target.pid, ...(target.morePids ?? [])].reduce((sum, pid) => sum + cpuOf(pid), 0)
+  const before = cpuOfAll()
   const output = await new Promise<string>((resolve, reject) => {
-    const wrk = spawn('wrk', [
+    const pinned = target.clientCore === undefined ? [] : ['taskset', '-c', String(target.clientCore)]
+    const [command = '', ...words] = [
+      ...pinned,
+      'wrk',
       '-t',
       '1',
       '-c',
@@ -55,7 +73,8 @@ export async function loadOf(target: Target, connections: number, seconds: numbe
       '-s',
       script,
       target.url,
-    ])
+    ]
+    const wrk = spawn(command, words)
     let text = ''
     wrk.stdout.on('data', (chunk) => {
       text += chunk
@@ -63,7 +82,7 @@ export async function loadOf(target: Target, connections: number, seconds: numbe
     wrk.on('error', reject)
     wrk.on('close', () => resolve(text))
   })
-  const cpu = cpuOf(target.pid) - before
+  const cpu = cpuOfAll() - before
   const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0)
   const [, p99 = '0', unit = 'ms'] = /99%\s+([\d.]+)(us|ms|s)/.exec(output) ?? []
   return {

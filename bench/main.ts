@@ -11,6 +11,8 @@ const benches: Readonly<Record<string, readonly string[]>> = {
   'aws-signature': ['aws-signature.ts'],
   audit: ['audit.ts'],
   store: ['store.ts'],
+  processes: ['processes.ts'],
+  scale: ['scale.ts'],
   life: ['life.ts'],
   hsm: ['hsm.ts'],
   nodes: ['nodes.ts'],

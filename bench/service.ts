@@ -13,7 +13,7 @@ import { startService } from '../src/serve.ts'
 import { createLog } from '../src/telemetry/log.ts'
 import { openWorld } from '../src/world.ts'
 
-const [keysText = '100', existing, store = 'sqlite'] = process.argv.slice(2)
+const [keysText = '100', existing, store = 'sqlite', aliasesText = '0'] = process.argv.slice(2)
 const data = existing || mkdtempSync(join(tmpdir(), 'keyward-bench-'))
 const started = performance.now()
 const config = {
@@ -44,13 +44,29 @@ const wish = {
   tags: {},
   createdBy: 'bench',
 } as const
+/** Large, so that the pages of the file are written a few times and not for every few keys. */
+const batchKeys = 20_000
 let left = Number(keysText) - (await world.store.count('key', `${account}/${config.region}`))
 while (left > 0) {
   const batch: Change[] = []
-  for (let number = 0; number < Math.min(left, 500); number++)
-    batch.push(...(await newKey(world, scope, wish, world.clock.now())).changes)
+  for (let number = 0; number < Math.min(left, batchKeys); number++) {
+    const { key, changes: made } = await newKey(world, scope, wish, world.clock.now())
+    batch.push(...made)
+    for (let alias = 0; alias < Number(aliasesText); alias++)
+      batch.push({
+        put: 'alias',
+        record: {
+          ...scope,
+          revision: 1,
+          aliasName: `alias/${left - number}-${alias}`,
+          keyId: key.keyId,
+          createdAt: key.createdAt,
+          updatedAt: key.createdAt,
+        },
+      })
+  }
   await world.store.commit(batch)
-  left -= 500
+  left -= batchKeys
 }
 const [key] = (await world.store.list('key', { partition: `${account}/${config.region}`, index: 'created', limit: 1 }))
   .records

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Key } from '../src/domain/key.ts'
 import { openSqliteStore } from '../src/stores/sqlite/store.ts'
+import { ask, seconds } from './alibaba/service.ts'
 import {
   type Connection,
   isLinux,
@@ -164,6 +165,27 @@ test('a right that was taken away is gone in every process at the next request',
 })
 
 type Failure = { readonly process: number; readonly why: string }
+
+test('a signed request of the Alibaba protocol is taken once, whichever process it comes to', onLinux, async (t) => {
+  const service = await start(t, dataFor(t), 2)
+  const { port } = new URL(service.url)
+  const accessKeyId = /AWS_ACCESS_KEY_ID=(\S+)/.exec(service.said)?.[1] ?? ''
+  const secret = /AWS_SECRET_ACCESS_KEY=(\S+)/.exec(service.said)?.[1] ?? ''
+  const signer = {
+    first: { accessKeyId, secret },
+    host: `localhost:${port}`,
+    port: Number(port),
+    tls: false,
+    world: { clock: { wall: () => Date.now() } },
+  } as unknown as Parameters<typeof ask>[0]
+  for (let round = 0; round < 10; round++) {
+    const how = { nonce: `nonce-${round}`, timestamp: seconds(Date.now()) }
+    // Connections are given out in turn: these come to both.
+    const answers = await Promise.all(Array.from({ length: 4 }, () => ask(signer, 'ListKeys', {}, how)))
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 400, 400, 400], JSON.stringify(answers))
+    assert.equal(answers.filter(({ code }) => code === 'SignatureNonceUsed').length, 3)
+  }
+})
 
 /** Load on every process until it is ended; what was acknowledged, and what failed where. */
 async function load(service: Processes) {
