@@ -35,9 +35,9 @@ endpoint; the access key is one that \`keyward access key create\` made.
   x-acs-content-sha256 and every other x-acs- header must be signed. Security tokens (STS), bearer tokens and ACS4 are not
   taken.
 - A timestamp may be 15 minutes off. A nonce is taken once for each access key for as long as its timestamp is accepted; it is
-  kept in the memory of the process that took it, up to 131,072 for an access key: who signs more within 30 minutes has a
-  shorter window, in which no request is ever taken twice. A V1 request without nonce (the SDK of 2017 sends none) can be
-  repeated within 15 minutes: use TLS.
+  kept in the memory of one process, up to 131,072 for an access key: who signs more within 30 minutes has a shorter window, in
+  which no request is ever taken twice. Nodes that share a PostgreSQL store keep nonces there, for all of them. A V1 request
+  without nonce (the SDK of 2017 sends none) can be repeated within 15 minutes: use TLS.
 - The region is that of the parameter \`RegionId\`, else of a host like \`kms.cn-hangzhou.example.com\` (or \`kms-vpc.\`,
   \`kms-internal.\`; the second label has a hyphen), else the setting \`region\`. Every region is a resource pool of its own.
   Signature V1 does not cover the host; send \`RegionId\` where that matters.
