@@ -180,6 +180,7 @@ export async function startFaces(needs: Needs, options: FacesOptions): Promise<R
       metrics: () => metricsOfAll(metrics, siblings),
       metricsForAll: config.metricsForAll,
       openApi: () => openApiDocument(operations, version),
+      home: config.console ? '/ui/' : '/docs/',
       facts: () => ({
         version,
         auditSize: world.audit.size(),

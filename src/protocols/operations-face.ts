@@ -16,6 +16,8 @@ export type OperationsFaceOptions = {
   /** Others than this machine may read the metrics too. */
   readonly metricsForAll: boolean
   readonly openApi: () => object
+  /** What people see who come without a path. */
+  readonly home: '/ui/' | '/docs/'
   /** Facts for the body of /readyz. */
   readonly facts: () => Readonly<Record<string, unknown>>
 }
@@ -34,7 +36,7 @@ export function operationsFace(options: OperationsFaceOptions): Face {
     if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Use GET.')
     switch (request.path) {
       case '/':
-        return { status: 302, headers: { Location: '/docs/' }, body: '' }
+        return { status: 302, headers: { Location: options.home }, body: '' }
       case '/livez':
       case '/startupz':
         return { status: 200, headers: json, body: '{"status":"ok"}' }

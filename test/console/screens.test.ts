@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { loadConfig, shownSettings } from '../../src/config.ts'
 import { startTestService, type TestService } from '../service.ts'
@@ -15,6 +16,7 @@ before(async () => {
   service = await startTestService({ host: 'localhost' })
   origin = `http://localhost:${service.running.servers[0]?.port}`
   browser = await openBrowser()
+  await browser.context.addInitScript({ content: axe.source })
 })
 after(async () => {
   await browser?.close()
@@ -23,17 +25,31 @@ after(async () => {
 
 const button = (name: string | RegExp) => page.getByRole('button', { name }).first()
 
+/** WCAG 2.2, levels A and AA, of what is on the screen now. */
+async function isAccessible(): Promise<void> {
+  const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa']
+  const { violations } = (await page.evaluate(`axe.run(document, ${JSON.stringify({ runOnly })})`)) as axe.AxeResults
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
+    [],
+  )
+}
+
 test('a person comes with a setup link, makes a passkey, keeps the codes, and is in', withBrowser, async () => {
   const { path } = (await service.api('POST', '/v1/principals/admin/setup-codes', {})).body
   page = await browser.open(`${origin}${path}`)
   await addAuthenticator(page)
   await button('Begin').waitFor()
   assert.ok(!page.url().includes('#'), 'the code is gone from the address')
+  await isAccessible()
   await button('Begin').click()
+  await button('Create a passkey').waitFor()
+  await isAccessible()
   await button('Create a passkey').click()
   const codes = page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem')
   await codes.first().waitFor()
   assert.equal(await codes.count(), 10)
+  await isAccessible()
   assert.match(await codes.first().innerText(), /^(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}$/)
   await button('I have kept them').click()
   await button(/Account: admin/).waitFor()
@@ -46,6 +62,9 @@ test('one signs out, and in again with the passkey', withBrowser, async () => {
   await button(/Account: admin/).click()
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
   service.clock.advance(1)
+  await button('Sign in with a passkey').waitFor()
+  await button('Lost your passkey?').click()
+  await isAccessible()
   await button('Sign in with a passkey').click()
   await button(/Account: admin/).waitFor()
   await page.goto(`${origin}/ui/account`)
@@ -56,6 +75,8 @@ test('another passkey, new codes and the end of a session are asked for and conf
   await button('New recovery codes').click()
   await page.getByRole('dialog').getByRole('button', { name: 'New recovery codes' }).click()
   service.clock.advance(1)
+  await button('Confirm with your passkey').waitFor()
+  await isAccessible()
   await button('Confirm with your passkey').click()
   await page.getByRole('list', { name: 'Recovery codes' }).waitFor()
   await button('I have kept them').click()

@@ -22,6 +22,8 @@ import { GuardedButton } from '../../parts/guarded-button.tsx'
 import { allPages } from '../../parts/pages.ts'
 import { ProblemAlert } from '../../parts/problem.tsx'
 import { useChange } from '../../parts/use-change.ts'
+import { Passkeys } from '../account/passkeys.tsx'
+import { Sessions } from '../account/sessions.tsx'
 import { Copyable } from '../keys/key-words.tsx'
 import { Credentials } from './credentials.tsx'
 import { PolicyChoice, useAllPolicies } from './policy-choice.tsx'
@@ -115,6 +117,8 @@ function Shown({ principal }: { readonly principal: Principal }) {
         </Container>
         <Policies of={principal} />
         <Credentials principalName={name} />
+        <Passkeys principalName={name} own={own} />
+        <Sessions principalName={name} own={own} />
       </SpaceBetween>
       {deleting && (
         <ChangeDialog
