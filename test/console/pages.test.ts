@@ -9,7 +9,7 @@ test('who comes with a token sees the console, and the browser has nothing to co
   try {
     const page = await browser.open(`http://localhost:${service.running.servers[0]?.port}/ui/`)
     await page.getByLabel('Token', { exact: true }).fill(service.token)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Overview' }).waitFor()
     await page.reload()
     await page.getByRole('heading', { name: 'Overview' }).waitFor()
