@@ -465,7 +465,7 @@ async function firstPageMs({ page: opened, go }: SignedIn): Promise<number> {
   return fastest
 }
 
-test('with 100,000 keys the list shows its first page as fast as with 100', withBrowser, async () => {
+test('with 100,000 keys the list shows its first page as fast as with 100', withBrowser, async (t) => {
   const crowd = await signedIn({ service: { on: 'sqlite' } })
   try {
     const { world } = crowd.service
@@ -486,7 +486,10 @@ test('with 100,000 keys the list shows its first page as fast as with 100', with
     await make(99_900)
     const many = await firstPageMs(crowd)
     await crowd.page.getByText('(100,000)').waitFor()
-    assert.ok(many < few * 1.5 + 100, `${few.toFixed(0)} ms with 100 keys, ${many.toFixed(0)} ms with 100,000`)
+    const numbers = `${few.toFixed(0)} ms with 100 keys, ${many.toFixed(0)} ms with 100,000`
+    t.diagnostic(numbers)
+    // The machine may be busier the second time; a list that read all keys would take many seconds.
+    assert.ok(many < few * 2 + 500, numbers)
 
     // What few keys meet is found behind all the others.
     await crowd.service.api('POST', '/v1/keys', { keySpec: 'SM4', description: 'the needle' })
