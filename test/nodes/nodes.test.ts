@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { readForward } from '../../src/domain/audit-places.ts'
+import { faultyLink } from '../faulty-link.ts'
 import { type PostgresServer, postgresServer } from '../postgres-server.ts'
 import { type Answer, base64, days, type Json, startTestService, type TestService, testClock } from '../service.ts'
 import { startCluster } from './cluster.ts'
@@ -310,6 +311,99 @@ describe('Several nodes', async () => {
       { code: 'Conflict', message: /node one/ },
     )
     assert.equal((await one.api('GET', '/v1/keys')).status, 200)
+  })
+
+  test('an answer that was computed before its node lost its lease, or before the key was disabled, does not leave', async (context) => {
+    if (server === undefined) return context.skip(missing)
+    const custody = mkdtempSync(join(tmpdir(), 'keyward-nodes-'))
+    const link = await faultyLink(server.port)
+    const url = await server.newDatabase()
+    const lease = { leaseMs: 1_000 }
+    const one = await startTestService({ on: url, custody, config: { node: 'one', ...lease } })
+    const { port } = new URL(link.url)
+    const throughLink = url.replace(/:\d+\//, `:${port}/`) as typeof url
+    const two = await startTestService({ on: throughLink, custody, config: { node: 'two', ...lease } })
+    try {
+      await one.api('PUT', '/v1/policies/encrypts', {
+        document: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Action: 'kms:Encrypt', Resource: '*' }],
+        }),
+      })
+      await one.api('POST', '/v1/principals', { principalName: 'user', policies: ['encrypts'] })
+      const { token } = (await one.api('POST', '/v1/principals/user/tokens', {})).body
+      const keyId = await newKey(one, {})
+      const encrypt = () => two.as(token)('POST', `/v1/keys/${keyId}/encrypt`, text)
+      const cutOff = () => {
+        link.stallOpen()
+        link.refuseNew()
+      }
+      const untilLeased = async () => {
+        link.acceptNew()
+        while (two.world.lease?.term() === undefined) await wait(5)
+      }
+
+      /** What is answered at node two to a request that had computed everything before `between`. */
+      async function answeredAfter(between: () => Promise<void>): Promise<Json> {
+        while ((await encrypt()).status !== 200) await wait(20)
+        const append = two.world.audit.append
+        const computed = Promise.withResolvers<void>()
+        const goOn = Promise.withResolvers<void>()
+        const audit = two.world.audit as { append: typeof append }
+        audit.append = async (record) => {
+          if (record.operation === 'Encrypt') {
+            audit.append = append
+            computed.resolve()
+            await goOn.promise
+          }
+          return append(record)
+        }
+        const answer = encrypt()
+        await computed.promise
+        await between()
+        goOn.resolve()
+        return (await answer).body
+      }
+      const done = async (call: Promise<Answer>) => assert.equal((await call).status, 200)
+      const disable = () => done(one.api('POST', `/v1/keys/${keyId}/disable`))
+      const enable = () => done(one.api('POST', `/v1/keys/${keyId}/enable`))
+      const detach = () => done(one.api('PATCH', '/v1/principals/user', { detachPolicies: ['encrypts'] }))
+      const attach = () => done(one.api('PATCH', '/v1/principals/user', { attachPolicies: ['encrypts'] }))
+
+      assert.ok((await answeredAfter(async () => {})).ciphertextBlob)
+      assert.equal((await answeredAfter(disable)).code, 'KeyDisabled', 'all are well')
+      await enable()
+      const cutOffBefore = (revoke: () => Promise<void>) => async () => {
+        cutOff()
+        await revoke()
+      }
+      // What it knows of the key is from before; that it lost its lease is all that it knows.
+      assert.match((await answeredAfter(cutOffBefore(disable))).code, /Unavailable/)
+      await untilLeased()
+      await enable()
+      assert.match((await answeredAfter(cutOffBefore(detach))).code, /Unavailable/)
+      await untilLeased()
+      await attach()
+      // It has a lease again when the answer is ready, and the key is well: but not the one under which it began.
+      const lostAndTaken = async () => {
+        await cutOffBefore(detach)()
+        await untilLeased()
+      }
+      assert.equal((await answeredAfter(lostAndTaken)).code, 'Unavailable')
+      await attach()
+      // A lease that ran out and was renewed before anybody changed anything was never lost.
+      const onlySlow = async () => {
+        cutOff()
+        await wait(lease.leaseMs)
+        await untilLeased()
+      }
+      assert.ok((await answeredAfter(onlySlow)).ciphertextBlob)
+    } finally {
+      link.acceptNew()
+      await Promise.all([one.stop(), two.stop()])
+      await link.close()
+      rmSync(custody, { recursive: true, force: true })
+    }
   })
 
   test('a store is copied to PostgreSQL and back by the command line, while no node runs', async (context) => {

@@ -111,6 +111,8 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
     ...options,
     greeting: options.listens ? `LISTEN ${tables.channel}` : 'SELECT 1',
     patienceMs: leaseMs / 2,
+    // A renewal is the first to notice that the database is gone without a word.
+    onLost: pool.suspect,
     onConnected: () => {
       caughtUp = false
     },

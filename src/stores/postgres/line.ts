@@ -21,6 +21,8 @@ export type LineOptions = PoolOptions & {
   readonly onConnected?: () => void
   /** After so many milliseconds an answer is lost. */
   readonly patienceMs: number
+  /** No answer came in time, or the connection broke. */
+  readonly onLost?: () => void
 }
 
 /** Making a connection takes some round trips and signatures more than a statement does. */
@@ -72,7 +74,10 @@ export function openLine(options: LineOptions): Line {
       try {
         return await inTime(patienceMs, client.unsafe(text, [...values], { prepare: true }))
       } catch (error) {
-        if (explained(error) instanceof Lost) drop(used, client)
+        if (explained(error) instanceof Lost) {
+          drop(used, client)
+          if (!closed) options.onLost?.()
+        }
         throw error
       }
     } catch (error) {

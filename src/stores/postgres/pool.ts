@@ -41,6 +41,8 @@ export type Pool = {
   query(text: string, values?: readonly Value[]): Promise<readonly Found[]>
   /** For a statement that may be carried out twice: repeats it through a failover. */
   repeat(text: string, values?: readonly Value[]): Promise<readonly Found[]>
+  /** The database has just not answered somebody else in time: what is asked from now on goes over new connections. */
+  suspect(): void
   close(): Promise<void>
 }
 
@@ -77,6 +79,7 @@ export function openPool(options: PoolOptions): Pool {
   return {
     query,
     repeat: (text, values) => throughFailover(() => query(text, values)),
+    suspect: () => giveUp(current),
     close: async () => {
       closed = true
       await current.end({ timeout: graceSeconds }).catch(() => {})
