@@ -80,6 +80,12 @@ const httpsOrigins = (value: string): readonly string[] =>
       throw new Error('must be https://HOST or https://HOST:PORT, with commas between them')
     return url.origin
   })
+const regions = (value: string): readonly string[] =>
+  value
+    .split(',')
+    .map((part) =>
+      matching(regionPattern, 'must be regions (lower-case letters, digits, hyphens) with commas between')(part.trim()),
+    )
 /** Over TLS, or on this machine. */
 const issuer = (value: string): string => {
   const url = URL.parse(value)
@@ -282,6 +288,12 @@ export const settings = {
     'Address that people open the console at, behind a proxy: https://NAME. Passkeys belong to it.',
     undefined,
     optional(consoleUrl),
+  ),
+  consoleRegions: setting<readonly string[]>(
+    'console_regions',
+    'Regions that the console offers beside the one of requests that name none, with commas between them.',
+    () => [],
+    regions,
   ),
   consoleTokenSignIn: setting(
     'console_token_sign_in',

@@ -141,6 +141,7 @@ export async function startFaces(needs: Needs, options: FacesOptions): Promise<R
             limits,
             defaultRegion: config.region,
             folder: join(import.meta.dirname, '..', 'console', 'dist'),
+            regions: config.consoleRegions,
             consoleUrl: config.consoleUrl,
             setupLinks: openSetupLinks(config.data, { operatorAccount: options.operatorAccount, wall }),
             provider,

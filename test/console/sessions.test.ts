@@ -10,7 +10,7 @@ const cookieName = '__Host-keyward_sid'
 let service: TestService
 
 before(async () => {
-  service = await startTestService({ devMode: true })
+  service = await startTestService({ devMode: true, config: { consoleRegions: ['east', 'local'] } })
 })
 after(() => service.stop())
 
@@ -47,6 +47,7 @@ test('who signs in gets a cookie that no script reads, no other site sends, and 
   const { body } = await visitor.ask('GET', '/api/session')
   assert.equal(body.state, 'signed-in')
   assert.equal(body.principal.name, 'admin')
+  assert.deepEqual(body.regions, ['local', 'east'])
   const caller = await visitor.ask('GET', '/v1/caller')
   assert.equal(caller.body.principalName, 'admin')
   assert.equal(caller.body.credentialId, body.sessionId)

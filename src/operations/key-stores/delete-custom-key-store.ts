@@ -9,6 +9,7 @@ export const deleteCustomKeyStore = operation({
   group: 'keyStores',
   rest: 'DELETE /v1/key-stores/{keyStoreId}',
   cli: 'key-store delete',
+  stepUp: true,
   key: undefined,
   input: z.strictObject({ keyStoreId }),
   output: z.object({}),

@@ -36,6 +36,8 @@ export type ConsoleOptions = {
   readonly authenticator: Authenticator
   readonly limits: Limits
   readonly defaultRegion: string
+  /** That people can choose from; the service itself knows no list of them. */
+  readonly regions: readonly string[]
   /** Where `npm run console:build` puts its files. */
   readonly folder: string
   /** A throw-away service: the console says so on every page. */
@@ -91,7 +93,7 @@ export function consoleFace(options: ConsoleOptions): Face {
           ...(company === undefined ? {} : { oidc: { label: company.label } }),
         },
         defaultRegion,
-        regions: [defaultRegion],
+        regions: [...new Set([defaultRegion, ...options.regions])],
         version: settings.version,
         idleSeconds: idleMs / 1000,
         ...(session === undefined
