@@ -70,7 +70,7 @@ async function startServer(binaries: string, settings: readonly string[], tls?: 
   const directory = await mkdtemp(join(tmpdir(), 'keyward-postgres-'))
   const identity = await unprivileged()
   if (identity.uid !== undefined && identity.gid !== undefined) await chown(directory, identity.uid, identity.gid)
-  const port = await freePort()
+  let port = await freePort()
   const files = join(directory, 'files')
   const options = { ...identity, cwd: directory }
   await promisify(execFile)(
@@ -124,7 +124,16 @@ async function startServer(binaries: string, settings: readonly string[], tls?: 
   }
 
   try {
-    await start()
+    // Between the asking for a free port and the binding somebody else may have taken it.
+    for (let tries = 0; ; tries++)
+      try {
+        await start()
+        break
+      } catch (error) {
+        if (tries === 5 || !(error as Error).message.includes('Address already in use')) throw error
+        await end('SIGKILL')
+        port = await freePort()
+      }
   } catch (error) {
     await end('SIGKILL')
     await rm(directory, { recursive: true, force: true })
