@@ -512,6 +512,24 @@ export function deviceContract(
     }
   })
 
+  fact('a device unwraps what it says that it does, and refuses the rest', async () => {
+    const under = await device()
+    const said = everyWrappingAlgorithm.filter((algorithm) => under.unwraps('AES_256', 'RSA_2048', algorithm))
+    assert.deepEqual(
+      said,
+      everyWrappingAlgorithm.filter((algorithm) => importAlgorithms.includes(algorithm) && algorithm !== 'SM2PKE'),
+    )
+    assert.equal(under.unwraps('AES_256', 'SM2', 'RSAES_OAEP_SHA_1'), false)
+    const material = seededRandom('unwrapped').bytes(32)
+    for (const spec of ['AES_256', 'HMAC_SHA_256'] as const)
+      for (const wrappingAlgorithm of everyWrappingAlgorithm) {
+        if (wrappingAlgorithm === 'SM2PKE') continue
+        const importing = imported(spec, material, { wrappingKeySpec: 'RSA_2048', wrappingAlgorithm })
+        if (under.unwraps(spec, 'RSA_2048', wrappingAlgorithm)) await importing
+        else await assert.rejects(importing, isProblem('UnsupportedOperation'), `${spec} ${wrappingAlgorithm}`)
+      }
+  })
+
   fact('material of every spec can be imported, and its public key comes with it', async () => {
     const under = await device()
     const how = usual('RSA_AES_KEY_WRAP')
