@@ -37,8 +37,8 @@ type Fields = readonly Buffer[]
 let token: Cryptoki | undefined
 /** Of a token with a root key. */
 let opened: Hsm | undefined
-/** Open keys, by the name that the service knows them by: number of the agent (4), number of the key (4), in hex. */
-const keys = new Map<string, OpenKey>()
+/** Open keys by their number. The service knows them by name: number of the agent (4), number of the key (4). */
+const keys = new Map<number, OpenKey>()
 let generation = 0
 let lastKey = 0
 
@@ -82,13 +82,13 @@ const handlers: Readonly<Record<Verb, (fields: Fields) => Promise<Fields>>> = {
     const name = Buffer.alloc(8)
     name.writeUInt32BE(generation, 0)
     name.writeUInt32BE(lastKey, 4)
-    keys.set(name.toString('hex'), open)
+    keys.set(lastKey, open)
     return [name, material.publicKey ?? nothing]
   },
   /** key */
   async close([field]) {
     const key = keyOf(field)
-    keys.delete(need(field).toString('hex'))
+    keys.delete(need(field).readUInt32BE(4))
     closeKey(hsm(), key)
     return []
   },
@@ -182,7 +182,8 @@ function specOf(field: Buffer | undefined): KeySpec {
 }
 
 function keyOf(field: Buffer | undefined): OpenKey {
-  const key = keys.get(need(field).toString('hex'))
+  const name = need(field)
+  const key = name.readUInt32BE(0) === generation ? keys.get(name.readUInt32BE(4)) : undefined
   if (key === undefined) throw new KeyGone('the key is not open in this agent')
   return key
 }

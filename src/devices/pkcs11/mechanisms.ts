@@ -184,16 +184,13 @@ export function aesGcm(
   nonce: Buffer,
   associatedData: Buffer,
 ): MechanismCall {
+  const parameter: Record<string, unknown> & { type: number } =
+    parameters === 'with-iv-bits'
+      ? { type: CK_PARAMS_AES_GCM_v240, iv: nonce, ivBits: nonce.length * 8, tagBits: gcmTagBytes * 8 }
+      : { type: CK_PARAMS_AES_GCM, iv: nonce, tagBits: gcmTagBytes * 8 }
   // Some modules take no empty piece of associated data, but all take none.
-  const aad = associatedData.length === 0 ? {} : { aad: associatedData }
-  const shared = { iv: nonce, ...aad, tagBits: gcmTagBytes * 8 }
-  return {
-    mechanism: CKM_AES_GCM,
-    parameter:
-      parameters === 'with-iv-bits'
-        ? { type: CK_PARAMS_AES_GCM_v240, ivBits: nonce.length * 8, ...shared }
-        : { type: CK_PARAMS_AES_GCM, ...shared },
-  }
+  if (associatedData.length > 0) parameter.aad = associatedData
+  return { mechanism: CKM_AES_GCM, parameter }
 }
 
 /** CKD_NULL: the shared secret itself, the x-coordinate. */
