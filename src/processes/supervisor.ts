@@ -160,9 +160,14 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     child.on('message', (message) => {
       if (children.get(number) === entry) carry(message as Message)
     })
-    child.once('exit', (code, signal) => {
+    const end = (how: unknown) => {
       ended.resolve()
-      gone(entry, signal ?? code)
+      gone(entry, how)
+    }
+    child.once('exit', (code, signal) => end(signal ?? code))
+    // One that the system could not start never exits. Any other error is told by its end.
+    child.on('error', (error) => {
+      if (child.pid === undefined) end(error.message)
     })
     if (number === keeper) for (const message of waiting.values()) if (message.to === keeper) send(entry, message)
     const ready = Promise.withResolvers<StartedFacts>()
@@ -181,7 +186,10 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       execArgv: process.execArgv,
       serialization: 'advanced',
     })
-    return cluster.fork().process
+    const worker = cluster.fork()
+    // The same errors once more.
+    worker.on('error', () => {})
+    return worker.process
   }
 
   function started(child: Child, facts: StartedFacts): void {
