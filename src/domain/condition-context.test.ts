@@ -30,6 +30,7 @@ const facts: ConditionFacts = {
   },
   key: {
     keyId: 'mrk-0123456789abcdef0123456789abcdef',
+    region: 'local',
     spec: 'AES_256',
     usage: 'ENCRYPT_DECRYPT',
     origin: 'KEYWARD',

@@ -79,7 +79,9 @@ export type ConditionFacts = {
     readonly principalId?: string | undefined
     readonly tags?: Readonly<Record<string, string>>
   }
-  readonly key?: Pick<Key, 'keyId' | 'spec' | 'usage' | 'origin' | 'protection' | 'tags'> | undefined
+  readonly key?:
+    | Pick<Key, 'keyId' | 'region' | 'spec' | 'usage' | 'origin' | 'protection' | 'tags' | 'multiRegion'>
+    | undefined
   /** `alias/...`, where the caller named the key so. */
   readonly requestAlias?: string | undefined
   /** All aliases of the key. Fetch them only where a policy asks for kms:ResourceAliases (`CompiledPolicy.asksFor`). */
@@ -208,6 +210,8 @@ const supplied: Readonly<Record<string, Reader>> = {
   'kms:MacAlgorithm': ({ request }) => request.macAlgorithm,
   'kms:MessageType': ({ request }) => request.messageType,
   'kms:MultiRegion': ({ key, request }) => (key === undefined ? request.multiRegion : key.keyId.startsWith('mrk-')),
+  'kms:MultiRegionKeyType': ({ key }) =>
+    key?.multiRegion === undefined ? undefined : key.multiRegion.primaryRegion === key.region ? 'PRIMARY' : 'REPLICA',
   'kms:PrimaryRegion': ({ request }) => request.primaryRegion,
   // Ours: AWS has one protection level.
   'kms:ProtectionLevel': ({ key, request }) => key?.protection ?? request.protectionLevel,
@@ -258,7 +262,6 @@ const neverPresent = [
   'aws:VpceOrgID',
   'aws:VpceOrgPaths',
   'aws:VpcSourceIp',
-  'kms:MultiRegionKeyType',
   'kms:RecipientAttestation:ImageSha384',
   'kms:ViaService',
 ]

@@ -203,6 +203,22 @@ test('tags at the birth of a key need the right to tag, and conditions see them'
   assert.equal((await service.as(body.token)('POST', '/v1/keys', { tags: { team: 'blue' } })).status, 200)
 })
 
+test('conditions tell the primary of a multi-Region key from its copies', async () => {
+  const KeyId = await newKey({ MultiRegion: true })
+  await admin.send(new kms.ReplicateKeyCommand({ KeyId, ReplicaRegion: 'us-east-1' }))
+  const name = await withPolicy({
+    Effect: 'Allow',
+    Action: 'kms:Encrypt',
+    Resource: '*',
+    Condition: { StringEquals: { 'kms:MultiRegionKeyType': 'PRIMARY' } },
+  })
+  await name.send(new kms.EncryptCommand({ KeyId, Plaintext }))
+  await denied(name.send(new kms.EncryptCommand({ KeyId: await newKey(), Plaintext })))
+  const there = kmsClient(service, await name.config.credentials(), 'us-east-1')
+  await denied(there.send(new kms.EncryptCommand({ KeyId, Plaintext })))
+  there.destroy()
+})
+
 test('a copy of a key is tagged by those who may', async () => {
   const KeyId = await newKey({ MultiRegion: true })
   const Tags = [{ TagKey: 'team', TagValue: 'red' }]
