@@ -329,6 +329,12 @@ export const settings = {
     undefined,
     optional(groupPolicies),
   ),
+  drainSeconds: setting(
+    'drain_seconds',
+    'Seconds that a service which is to end still serves while /readyz says not ready, for load balancers to notice.',
+    0,
+    whole(0, 300),
+  ),
   choreSeconds: setting(
     'chore_seconds',
     'Seconds between two rounds of chores. Nothing depends on them being quick.',

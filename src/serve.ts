@@ -1,6 +1,7 @@
 /** A running service: its faces over its listeners, its chores, and its end. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { openShipping } from './audit-shipping.ts'
 import { doChores, type Rounds, rounds } from './chores.ts'
 import { companySignIn } from './company-sign-in.ts'
@@ -234,6 +235,7 @@ export async function startFaces(needs: Needs, options: FacesOptions): Promise<R
     servers,
     async stop() {
       stopping = true
+      await wait(config.drainSeconds * 1000)
       await Promise.all(servers.map((server) => server.close(graceMs)))
     },
   }

@@ -75,6 +75,7 @@ async function serveInProcesses(config: Config, processes: number, terminal: Ter
   const { keeper, serving, stop } = await supervise({
     program: join(import.meta.dirname, 'serve-process.ts'),
     processes,
+    drainMs: config.drainSeconds * 1000,
     monotonic,
     onEnded: (facts, words) => log.error(facts, words),
   })

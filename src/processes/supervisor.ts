@@ -19,6 +19,8 @@ import { type Address, errorOf, type Message, peer, type Refusal, refusalOf } fr
 import type { Place } from './siblings.ts'
 
 export type SupervisorOptions = {
+  /** So long they serve on when they are asked to end. */
+  readonly drainMs?: number
   /** The file that runs as each process; its argument is its place. */
   readonly program: string
   /** How many serve. */
@@ -253,7 +255,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
         if (child === undefined) return
         if (child.ready) own.call(number, 'stop').catch(() => {})
         else child.process.kill('SIGKILL')
-        const timer = setTimeout(() => child.process.kill('SIGKILL'), stopPatienceMs)
+        const timer = setTimeout(() => child.process.kill('SIGKILL'), stopPatienceMs + (options.drainMs ?? 0))
         await child.ended
         clearTimeout(timer)
       }),

@@ -9,10 +9,21 @@ import process from 'node:process'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { type Config, loadConfig } from '../../src/config.ts'
 import { readForward } from '../../src/domain/audit-places.ts'
+import { openWorld } from '../../src/world.ts'
 import { faultyLink } from '../faulty-link.ts'
 import { type PostgresServer, postgresServer } from '../postgres-server.ts'
-import { type Answer, base64, days, type Json, startTestService, type TestService, testClock } from '../service.ts'
+import {
+  type Answer,
+  base64,
+  custodyIn,
+  days,
+  type Json,
+  startTestService,
+  type TestService,
+  testClock,
+} from '../service.ts'
 import { startCluster } from './cluster.ts'
 
 /** No test here waits for a lease to run out, but on a busy machine a short one does. */
@@ -311,6 +322,44 @@ describe('Several nodes', async () => {
       { code: 'Conflict', message: /node one/ },
     )
     assert.equal((await one.api('GET', '/v1/keys')).status, 200)
+  })
+
+  test('nodes that start at once on an empty database agree on what is made once', async (context) => {
+    if (server === undefined) return context.skip(missing)
+    const folder = mkdtempSync(join(tmpdir(), 'keyward-nodes-'))
+    const configOf = (node: string, store: string): Config => ({
+      ...loadConfig({}),
+      ...custodyIn(folder),
+      storeTls: 'off',
+      data: join(folder, node),
+      node,
+      store,
+    })
+    try {
+      // The root key is there, as docs/operating/nodes.md has it.
+      await (await openWorld(configOf('zero', 'memory'))).close()
+      for (let round = 0; round < 3; round++) {
+        const url: string = await server.newDatabase()
+        const names = ['one', 'two', 'three'].map((name) => `${name}-${round}`)
+        const worlds = await Promise.all(names.map((name) => openWorld(configOf(name, url))))
+        const keys = worlds.map(({ audit }) => audit.vkey.split('+')[2])
+        assert.equal(new Set(keys).size, 1, 'one key signs the audit logs of all')
+        await Promise.all(worlds.map((world) => world.close()))
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('a service that is to end serves on for a while, and says that it is not ready', async () => {
+    const service = await startTestService({ config: { drainSeconds: 1 } })
+    const ready = async () => (await fetch(`${service.url}/readyz`)).status
+    assert.equal(await ready(), 200)
+    const stopped = service.stop()
+    assert.equal(await ready(), 503)
+    assert.equal((await service.api('GET', '/v1/keys')).status, 200)
+    await stopped
+    await assert.rejects(ready())
   })
 
   test('an answer that was computed before its node lost its lease, or before the key was disabled, does not leave', async (context) => {
