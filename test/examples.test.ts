@@ -177,7 +177,7 @@ test('keyward import does all three steps, and one by one; the wrap needs no ser
 test('docs/operating/settings.md lists the settings as they are', () => {
   const rows = Object.values(settings).map(({ name, summary, fallback }) => {
     const byDefault = typeof fallback === 'function' ? (fallback as (data: string) => unknown)('DATA') : fallback
-    return `| \`${name}\` | \`KEYWARD_${name.toUpperCase()}\` | ${name === 'data' ? '`./data`' : byDefault === undefined ? '' : `\`${byDefault}\``} | ${summary} |`
+    return `| \`${name}\` | \`KEYWARD_${name.toUpperCase()}\` | ${name === 'data' ? '`./data`' : `${byDefault ?? ''}` === '' ? '' : `\`${byDefault}\``} | ${summary} |`
   })
   const page = [
     '# Settings',
