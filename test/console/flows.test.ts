@@ -293,7 +293,11 @@ fact('whoever asked for an import cannot approve it; a second person can', async
     await screen.goto(`${lived.origin}/ui/import-requests`)
     await screen.getByRole('button', { name: /^Approve/ }).click()
     await screen.getByRole('dialog').getByRole('button', { name: 'Approve' }).click()
-    await screen.getByText(`The material was imported into ${lived.keys.waiting}`).first().waitFor()
+    await screen
+      .getByText(`The material was imported into ${lived.keys.waiting}`)
+      .filter({ visible: true })
+      .first()
+      .waitFor()
     assert.deepEqual(second.complaints, [])
   } finally {
     await second.close()
@@ -308,7 +312,7 @@ test('who may use keys and no more is told which right each screen takes', withB
     const screen = await own.open(`${lived.origin}/ui/`)
     await signIn(screen, token)
     await screen.goto(`${lived.origin}/ui/overview`)
-    await screen.getByText('The overview needs the right kms:GetOverview.').waitFor()
+    await screen.getByText('The overview needs the right kms:GetOverview.').filter({ visible: true }).first().waitFor()
     await screen.goto(`${lived.origin}/ui/aliases`)
     await screen.getByRole('button', { name: 'Create alias' }).hover()
     await screen.getByText('kms:CreateAlias').filter({ visible: true }).first().waitFor()

@@ -71,7 +71,7 @@ export function Credentials({ principalName }: { readonly principalName: string 
             isRowHeader: true,
             minWidth: 170,
           },
-          { id: 'kind', header: text.access.kind, cell: ({ kind }) => text.access.kinds[kind], minWidth: 90 },
+          { id: 'kind', header: text.access.kind, cell: ({ kind }) => text.access.kinds[kind], minWidth: 110 },
           { id: 'for', header: text.access.description, cell: ({ description }) => description || '–', minWidth: 110 },
           {
             id: 'created',
@@ -98,7 +98,7 @@ export function Credentials({ principalName }: { readonly principalName: string 
                 {text.app.remove}
               </GuardedButton>
             ),
-            minWidth: 90,
+            minWidth: 120,
           },
         ]}
         empty={

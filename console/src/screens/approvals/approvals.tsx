@@ -107,7 +107,7 @@ export function Approvals() {
                 </SpaceBetween>
               )
             },
-            minWidth: 210,
+            minWidth: 260,
           },
         ]}
         footer={<More of={pages} />}

@@ -92,9 +92,13 @@ export function EventList() {
         {
           id: 'type',
           header: text.events.type,
-          cell: (event) => <StatusIndicator type={looks[event.type]}>{text.events.types[event.type]}</StatusIndicator>,
+          cell: (event) => (
+            <StatusIndicator type={looks[event.type]} wrapText={false}>
+              {text.events.types[event.type]}
+            </StatusIndicator>
+          ),
           isRowHeader: true,
-          minWidth: 160,
+          minWidth: 230,
         },
         {
           id: 'key',
@@ -105,7 +109,7 @@ export function EventList() {
             ) : (
               <ScreenLink to={`/keys/${encodeURIComponent(event.keyId)}`}>{event.keyId}</ScreenLink>
             ),
-          minWidth: 170,
+          minWidth: 150,
         },
         { id: 'by', header: text.events.by, cell: ({ principal }) => <PrincipalName arn={principal} />, minWidth: 100 },
         { id: 'details', header: text.events.details, cell: (event) => <Details of={event} />, minWidth: 180 },

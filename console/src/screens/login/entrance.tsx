@@ -24,15 +24,17 @@ export function Entrance({ session }: { readonly session: Session }) {
   const text = useText()
   const [code, setCode] = useState(arrival.setupCode)
   return (
-    <ContentLayout header={<Header variant="h1">{text.app.product}</Header>} maxContentWidth={520}>
-      {session.state === 'setup' ? (
-        <SetUp />
-      ) : code !== undefined ? (
-        <UseCode code={code} onBack={() => setCode(undefined)} />
-      ) : (
-        <SignIn session={session} />
-      )}
-    </ContentLayout>
+    <Box padding={{ vertical: 'xxl', horizontal: 'm' }}>
+      <ContentLayout header={<Header variant="h1">{text.app.product}</Header>} maxContentWidth={520}>
+        {session.state === 'setup' ? (
+          <SetUp />
+        ) : code !== undefined ? (
+          <UseCode code={code} onBack={() => setCode(undefined)} />
+        ) : (
+          <SignIn session={session} />
+        )}
+      </ContentLayout>
+    </Box>
   )
 }
 

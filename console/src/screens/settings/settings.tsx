@@ -79,16 +79,25 @@ export function Settings() {
             />
           }
           columnDefinitions={[
-            { id: 'name', header: text.settings.name, isRowHeader: true, cell: ({ name }) => <code>{name}</code> },
+            {
+              id: 'name',
+              header: `${text.settings.name} / ${text.settings.environment}`,
+              isRowHeader: true,
+              cell: ({ name, environment }) => (
+                <>
+                  <div>
+                    <code>{name}</code>
+                  </div>
+                  <Box color="text-body-secondary">
+                    <code>{environment}</code>
+                  </Box>
+                </>
+              ),
+            },
             {
               id: 'value',
               header: text.settings.value,
               cell: ({ value }) => (value === '' ? <Box color="text-body-secondary">{text.app.none}</Box> : value),
-            },
-            {
-              id: 'environment',
-              header: text.settings.environment,
-              cell: ({ environment }) => <code>{environment}</code>,
             },
             { id: 'summary', header: text.settings.meaning, cell: ({ summary }) => <span lang="en">{summary}</span> },
           ]}
