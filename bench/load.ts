@@ -1,6 +1,6 @@
 /** Load on loopback, and what it cost: wrk as the client, CPU time from the kernel. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -83,6 +83,7 @@ export async function loadOf(target: Target, connections: number, seconds: numbe
     wrk.on('close', () => resolve(text))
   })
   const cpu = cpuOfAll() - before
+  rmSync(folder, { recursive: true })
   const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0)
   const [, p99 = '0', unit = 'ms'] = /99%\s+([\d.]+)(us|ms|s)/.exec(output) ?? []
   return {

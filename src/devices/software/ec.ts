@@ -4,7 +4,7 @@ import type { Signable } from '../../domain/ports.ts'
 import type { SigningAlgorithm } from '../../domain/specs.ts'
 import { curvePoint, invalidPeer } from './curve-point.ts'
 import type { EcSpec, KeyPair, PublicHalf } from './key-pair.ts'
-import { runOpenssl } from './openssl.ts'
+import { runOpenssl, signDigest } from './openssl.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, digestOf } from './signable.ts'
 
@@ -36,8 +36,9 @@ export async function signEc(
   message: Signable,
 ): Promise<Uint8Array> {
   const { hash, quick } = curveOf(pair, algorithm)
-  const job = { call: 'sign', scheme: 'DIGEST', input: digestOf(message, algorithm, hash) } as const
-  return quick ? runOpenssl({ ...job, key: pair.native.address }) : pool.run(pair.native, job)
+  const digest = digestOf(message, algorithm, hash)
+  if (quick) return signDigest(pair.native, digest)
+  return pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: digest })
 }
 
 /** OpenSSL writes the signature anew from what it read and compares: another encoding of r and s is not valid. */

@@ -318,6 +318,38 @@ function decrypt(key: bigint, scheme: EncryptionScheme, input: Uint8Array): Uint
   })
 }
 
+/** Contexts in which a key has signed; OpenSSL counts the context's own reference to the key. */
+const readyToSign = new WeakMap<NativeKey, bigint>()
+const freedContexts = new FinalizationRegistry<bigint>((context) => openssl().functions.EVP_PKEY_CTX_free(context))
+
+function contextReadyToSign(key: NativeKey): bigint {
+  const ready = readyToSign.get(key)
+  if (ready !== undefined) return ready
+  const { functions } = openssl()
+  const context = functions.EVP_PKEY_CTX_new(key.address, 0n)
+  if (context === 0n) throw failure('EVP_PKEY_CTX_new')
+  freedContexts.register(key, context)
+  must('EVP_PKEY_sign_init', functions.EVP_PKEY_sign_init(context))
+  readyToSign.set(key, context)
+  return context
+}
+
+/**
+ * Signs a digest on this thread, as the scheme `DIGEST` does. The key is made ready to sign once, and not for each
+ * signature: of one on P-256 that is a tenth.
+ */
+export function signDigest(key: NativeKey, digest: Uint8Array): Uint8Array {
+  const { functions } = openssl()
+  try {
+    const context = contextReadyToSign(key)
+    return output(functions.EVP_PKEY_get_size(key.address), (bytes, length) =>
+      must('EVP_PKEY_sign', functions.EVP_PKEY_sign(context, bytes, length, digest, BigInt(digest.length))),
+    )
+  } finally {
+    functions.ERR_clear_error()
+  }
+}
+
 /** Longer than any signature or RSA block. Made once: a buffer of its own costs a call two microseconds. */
 const scratch = new Uint8Array(new ArrayBuffer(8_192))
 const written = new BigUint64Array(1)
