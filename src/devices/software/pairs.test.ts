@@ -1,6 +1,6 @@
 /** What each algorithm of key pairs takes and refuses, through the rows that the device computes with. */
 import assert from 'node:assert/strict'
-import { createPublicKey, generateKeyPairSync, hash } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, hash, verify } from 'node:crypto'
 import { after, test } from 'node:test'
 import { Problem, type ProblemCode } from '../../domain/errors.ts'
 import type { Signable } from '../../domain/ports.ts'
@@ -98,6 +98,22 @@ test('a digest is signed as it is: who hashes the message gets a signature of th
     assert.equal(await verify?.(algorithm, raw, signature), true, `${spec} ${algorithm}`)
     assert.equal(await verify?.(algorithm, digest(bytes), signature), false)
   }
+})
+
+test('a key on P-256 signs again and again: each signature is new, and of the digest at hand, also after a refusal', async () => {
+  const { publicKey: pem, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const key = table.EC_P256.open(new Unsealed(privateKey.export({ format: 'der', type: 'pkcs8' })))
+  const seen = new Set<string>()
+  for (let round = 0; round < 200; round += 1) {
+    const message = Buffer.from(`message ${round}`)
+    if (round % 50 === 0) await refused(key.sign?.('ECDSA_SHA_256', digest(31)), 'InvalidRequest')
+    const signature = await key.sign?.('ECDSA_SHA_256', { type: 'RAW', message })
+    assert.ok(signature !== undefined && verify('sha256', message, pem, signature))
+    seen.add(Buffer.from(signature).toString('hex'))
+    const again = await key.sign?.('ECDSA_SHA_256', { type: 'RAW', message })
+    seen.add(Buffer.from(again as Uint8Array).toString('hex'))
+  }
+  assert.equal(seen.size, 400)
 })
 
 test('an empty message and a long one are signed and verified by every algorithm that takes messages', async () => {
