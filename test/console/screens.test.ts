@@ -68,7 +68,7 @@ test('one signs out, and in again with the passkey', withBrowser, async () => {
   await button('Sign in with a passkey').click()
   await button(/Account: admin/).waitFor()
   await page.goto(`${origin}/ui/account`)
-  await page.getByText('this one').waitFor()
+  await page.getByRole('row', { name: /Chrome, Linux this one/ }).waitFor()
 })
 
 test('another passkey, new codes and the end of a session are asked for and confirmed', withBrowser, async () => {

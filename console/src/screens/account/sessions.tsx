@@ -91,12 +91,23 @@ export function Sessions({ principalName, own = false }: { readonly principalNam
   )
 }
 
-/** `Firefox, Linux`: enough to know one's own. Every browser claims to be the ones before it, so the order matters. */
+/** `Firefox, Linux`: enough to know one's own. Every browser claims to be those before it, so the order counts. */
+const browsers: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/Edg(?:iOS)?\//, 'Edge'],
+  [/OPR\//, 'Opera'],
+  [/(?:Firefox|FxiOS)\//, 'Firefox'],
+  [/(?:Chrome|CriOS)\//, 'Chrome'],
+  [/Safari\//, 'Safari'],
+]
+const systems: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/Windows/, 'Windows'],
+  [/Android/, 'Android'],
+  [/iPhone|iPad/, 'iOS'],
+  [/Mac OS X/, 'macOS'],
+  [/Linux/, 'Linux'],
+]
+
 function browserName(userAgent: string): string | undefined {
-  const browser = /\b(Edg|OPR|Firefox|Chrome|Safari)(?:iOS)?\//.exec(userAgent)?.[1]
-  const system = /\b(Windows|Android|iPhone|iPad|Mac OS X|Linux)\b/.exec(userAgent)?.[1]
-  const names: Readonly<Record<string, string>> = { Edg: 'Edge', OPR: 'Opera', 'Mac OS X': 'macOS' }
-  const known = [/\bEdg\//.test(userAgent) ? 'Edg' : /\bOPR\//.test(userAgent) ? 'OPR' : browser, system]
-  const words = known.flatMap((word) => (word === undefined ? [] : [names[word] ?? word]))
-  return words.length === 0 ? undefined : words.join(', ')
+  const known = [browsers, systems].flatMap((all) => all.find(([pattern]) => pattern.test(userAgent))?.[1] ?? [])
+  return known.length === 0 ? undefined : known.join(', ')
 }
