@@ -62,7 +62,7 @@ function watched(destination: Destination) {
 const shipper = (data: string, destination: Destination) =>
   shipperOf({ vkey, readFile: readerOf(diskFiles, join(data, logFolder(0))), destination })
 
-test('a copy verifies at every size, and shipping goes on where it broke off without writing anything twice', async (t) => {
+test('a copy verifies at every size, and shipping goes on where it broke off, writing again only what was on its way', async (t) => {
   const [data, copy] = [folderFor(t), folderFor(t)]
   const log = await logIn(t, data)
   const { destination, written, breakAfter } = watched(folderDestination(join(copy, 'audit')))
