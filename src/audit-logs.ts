@@ -12,6 +12,7 @@ import type { AuditRecord, Clock, ProvableLog, Random, ReadableLog, Store } from
 import { installation } from './domain/records.ts'
 import { choreSettings, ofNode } from './domain/setting-names.ts'
 import { formatInstant } from './domain/time.ts'
+import { monotonic } from './machine.ts'
 
 export type Warn = (facts: Readonly<Record<string, unknown>>, words: string) => void
 
@@ -81,6 +82,7 @@ async function openLog(needs: Needs, log: number): Promise<AuditLogOnDisk> {
     signer: signerOf(needs, log),
     onEvent: outagesOf(() => audit, needs),
     acceptDamage,
+    monotonic,
     ...(remembered === undefined ? {} : { remembered }),
   })
   await recordRecovery(audit, needs)

@@ -308,7 +308,13 @@ function permit(
     secureTransport: call.secureTransport,
     grantTokens: call.grantTokens ?? noGrantTokens,
     now: service.world.clock.now(),
-    ...more,
+    otherAction: more?.otherAction,
+    key: more?.key,
+    aliasName: more?.aliasName,
+    foreign: more?.foreign ?? false,
+    reEncryptsOnSameKey: more?.reEncryptsOnSameKey,
+    newGrant: more?.newGrant,
+    retires: more?.retires,
   })
 }
 
@@ -397,7 +403,7 @@ async function findKey(
     aliasName,
     foreign,
     reEncryptsOnSameKey,
-    ...(other === undefined ? {} : { otherAction: `kms:${other}` }),
+    otherAction: other === undefined ? undefined : `kms:${other}`,
     ...need.grantFacts?.(input),
   })
   if (permitted !== undefined) await permitted

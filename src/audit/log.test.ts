@@ -74,6 +74,39 @@ test('what arrives while a batch is being written forms the next one', async () 
   await log.close()
 })
 
+test('with a slow disk, callers who ask again at once fall into one batch, not into two that take turns', async () => {
+  const disk = simulatedDisk(() => 'none')
+  const files = disk.files()
+  let syncs = 0
+  const slow: Files = {
+    ...files,
+    open: async (...wanted) => {
+      const file = await files.open(...wanted)
+      const sync = async () => {
+        syncs += 1
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        await file.sync()
+      }
+      return { ...file, sync }
+    },
+  }
+  const syncsOf = async (options: Partial<AuditLogOptions>) => {
+    const log = await open({ directory: `/log-${newDirectory()}`, files: slow, publishMs: never, ...options })
+    syncs = 0
+    const caller = async () => {
+      for (let asked = 0; asked < 10; asked += 1) await log.append(auditRecord(asked))
+    }
+    const first = caller()
+    while (syncs === 0) await new Promise((resolve) => setImmediate(resolve))
+    await Promise.all([first, caller()])
+    const counted = syncs
+    await log.close()
+    return counted
+  }
+  assert.equal(await syncsOf({}), 20)
+  assert.equal(await syncsOf({ monotonic: () => performance.now() }), 11)
+})
+
 // ----------------------------------------------------------------------------------------------- when it is durable
 
 /** Syncs of files below `where` wait at the gate while it is shut. */

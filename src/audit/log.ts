@@ -37,6 +37,8 @@ export type AuditLogOptions = LoadOptions & {
   /** Of each of the two segments of the journal, which also bound what is kept in memory. */
   readonly segmentBytes?: number
   readonly files?: Files
+  /** Milliseconds from an arbitrary point. With it, a slow disk is asked less often, for more records at a time. */
+  readonly monotonic?: () => number
 }
 
 export type AuditLogEvent =
@@ -55,6 +57,10 @@ const leastSegmentBytes = 2 * mostBatchBytes
 /** With more requests waiting the disk does not keep up: the next ones are told at once. */
 const mostWaiting = 16_384
 const longestRetryFactor = 32
+/** Timers of Node count in milliseconds: of a quicker sync there is no half to wait for. */
+const slowSyncMs = 2
+/** However slow the disk: nobody is made to wait longer for others. */
+const longestGatheringMs = 10
 
 /** Rejects with an Error that says what is wrong where the log is damaged, locked, or of another key. */
 export async function openAuditLog(options: AuditLogOptions): Promise<AuditLogOnDisk> {
@@ -77,7 +83,7 @@ async function serve(
   lock: Lock,
 ): Promise<AuditLogOnDisk> {
   const { directory, signer, files, segmentBytes } = options
-  const { publishMs = 1_000, retryMs = 100, stallMs = 5_000 } = options
+  const { publishMs = 1_000, retryMs = 100, stallMs = 5_000, monotonic } = options
   const lockPath = join(directory, 'lock')
   const lockFacts = await files.facts(lockPath)
   const readFile = readerOf(files, directory)
@@ -103,13 +109,13 @@ async function serve(
   /** Settles with the batch under way, and never rejects. */
   let inFlight: Promise<void> | undefined
 
-  async function append(record: AuditRecord): Promise<AuditPosition> {
-    if (!healthy() || queue.length >= mostWaiting) throw unavailable()
-    const text = entryText(record)
-    const bytes = Buffer.byteLength(text)
+  function append(record: AuditRecord): Promise<AuditPosition> {
     return new Promise((resolve, reject) => {
-      queue.push({ text, bytes, resolve, reject })
-      running ??= run()
+      if (!healthy() || queue.length >= mostWaiting) throw unavailable()
+      const text = entryText(record)
+      queue.push({ text, bytes: Buffer.byteLength(text), resolve, reject })
+      if (running === undefined) running = run()
+      else if (gathering !== undefined && queue.length >= gathering.wanted) gathering.end()
     })
   }
 
@@ -126,6 +132,8 @@ async function serve(
     await new Promise((resolve) => setImmediate(resolve))
     while (queue.length > 0 && state === 'open') {
       batch = takeBatch(queue)
+      const began = monotonic?.() ?? 0
+      const answered = batch.length
       const written = writeBatch(batch)
       inFlight = written.then(ignore, ignore)
       try {
@@ -140,8 +148,28 @@ async function serve(
       inFlight = undefined
       endStall()
       if (publishDue) publish()
+      if (queue.length > 0 && monotonic !== undefined) await gather(answered, monotonic() - began)
     }
     running = undefined
+  }
+
+  let gathering: { readonly wanted: number; readonly end: () => void } | undefined
+
+  /**
+   * Callers who go on asking would otherwise fall into two halves that take turns at the disk, each waiting for the other's
+   * sync. Where a sync takes long, those who were just answered are given half of that time to come along.
+   */
+  async function gather(answered: number, syncMs: number): Promise<void> {
+    if (syncMs < slowSyncMs) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(syncMs / 2, longestGatheringMs))
+      const end = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      gathering = { wanted: queue.length + answered, end }
+    })
+    gathering = undefined
   }
 
   /** The index of its first record. Where it rejects, the tree may hold the batch already: it is then published. */

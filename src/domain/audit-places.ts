@@ -39,10 +39,10 @@ export function readForward(
   logs: readonly Pick<ReadableLog, 'number' | 'size' | 'read'>[],
   from: Positions,
 ): AsyncGenerator<Placed> {
-  return merged(
-    logs.map((log) => placed(log.number, log.read(from.get(log.number) ?? 0, log.size()))),
-    (one, other) => one.record.time < other.record.time,
-  )
+  const streams = logs.map((log) => placed(log.number, log.read(from.get(log.number) ?? 0, log.size())))
+  // One log is in order already.
+  if (streams.length === 1) return streams[0] as AsyncGenerator<Placed>
+  return merged(streams, (one, other) => one.record.time < other.record.time)
 }
 
 /** Backwards from these positions (a log without one is left out): the latest record of all comes first. */

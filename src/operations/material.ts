@@ -67,6 +67,20 @@ export function namedVersion(
 
 type Asking = Pick<Context, 'world' | 'onBehalf'>
 
+/** The same for every message under a version; by the identity of its record, as the store keeps it. */
+const headers = new WeakMap<KeyVersion, Uint8Array>()
+
+function headerOf(device: Device, version: KeyVersion): Uint8Array {
+  let header = headers.get(version)
+  if (header === undefined) {
+    const { spec, keyId, versionId } = version
+    // A copy, since a slice would keep all of the pool that it was cut from.
+    header = new Uint8Array(encodeHeader({ algorithm: device.envelopeAlgorithm(spec), keyId, versionId }))
+    headers.set(version, header)
+  }
+  return header
+}
+
 /** Header and body in one piece. */
 export async function encryptUnder(
   { world, onBehalf }: Asking,
@@ -77,11 +91,7 @@ export async function encryptUnder(
   const current = currentVersion(world, key)
   const version = current instanceof Promise ? await current : current
   const device = deviceOf(world, key)
-  const header = encodeHeader({
-    algorithm: device.envelopeAlgorithm(version.spec),
-    keyId: key.keyId,
-    versionId: version.versionId,
-  })
+  const header = headerOf(device, version)
   const body = await device.encrypt(version, plaintext, associatedData(header, context), onBehalf)
   return { ciphertextBlob: Buffer.concat([header, body]), keyVersionId: version.versionId }
 }

@@ -16,14 +16,9 @@ export function kindOf(schema: z.core.$ZodType): Kind | undefined {
 
 /** Strict base64 (RFC 4648, section 4): padded, no spaces, no URL-safe letters. Undefined where it is anything else. */
 export function decodeBase64(text: string): Uint8Array | undefined {
-  if (text.length % 4 !== 0) return undefined
-  try {
-    const bytes = Uint8Array.fromBase64(text, { alphabet: 'base64', lastChunkHandling: 'strict' })
-    // fromBase64 passes over white space: a text with any is too long for its bytes.
-    return Math.ceil(bytes.length / 3) * 4 === text.length ? bytes : undefined
-  } catch {
-    return undefined
-  }
+  const bytes = Buffer.from(text, 'base64')
+  // Buffer reads nearly anything; of all that means these bytes, one text alone is written so.
+  return bytes.toString('base64') === text ? bytes : undefined
 }
 
 export function encodeBase64(bytes: Uint8Array): string {

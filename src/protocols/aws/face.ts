@@ -1,4 +1,5 @@
 /** The AWS KMS protocol: JSON 1.1 over POST, signed with Signature Version 4. What it does is in the table of actions. */
+import { type Awaitable, andThen } from '../../domain/awaitable.ts'
 import { Problem, problem } from '../../domain/errors.ts'
 import type { Caller } from '../../domain/principal.ts'
 import { type Call, invoke, type Service } from '../../invoke.ts'
@@ -52,14 +53,17 @@ export function awsFace(options: AwsOptions): Face {
   /** Who signed the request, once that is proved. */
   function authenticating(request: HttpRequest, claim: SignatureClaim, serviceName: string) {
     const proof: { caller?: Caller } = {}
-    const authenticate = async (): Promise<Caller> => {
+    const authenticate = (): Awaitable<Caller> => {
       if (claim.service !== serviceName)
         throw problem('SignatureMismatch', {
           message: `Credential should be scoped to correct service: '${serviceName}'.`,
         })
-      const { credential } = await signatures.verify(request, claim)
-      proof.caller = await authenticator.callerOf(credential)
-      return proof.caller
+      const signed = signatures.verify(request, claim)
+      const caller = andThen(signed, ({ credential }) => authenticator.callerOf(credential))
+      return andThen(caller, (known) => {
+        proof.caller = known
+        return known
+      })
     }
     return { authenticate, proof }
   }

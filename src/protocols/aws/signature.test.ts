@@ -75,7 +75,7 @@ function check(at = now, secretHere = secret) {
   })
 }
 
-const take = (signatures: SignatureCheck, request: HttpRequest) =>
+const take = async (signatures: SignatureCheck, request: HttpRequest) =>
   signatures.verify(request, signatures.readClaim(request))
 
 async function refusalOf(request: HttpRequest, at = now, secretHere = secret): Promise<Problem> {

@@ -3,6 +3,7 @@
  * the request in one canonical form, under a key derived from the secret, the day, the region and the service.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { type Awaitable, andThen } from '../../domain/awaitable.ts'
 import { problem } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports.ts'
 import { regionPattern } from '../../domain/scope.ts'
@@ -27,7 +28,7 @@ export type SignatureCheck = {
   /** Problem `NotAuthenticated` where the request says nothing of a signature, or something else than it should. */
   readClaim(request: Pick<HttpRequest, 'headers'>): SignatureClaim
   /** Problems `NotAuthenticated`, `SignatureMismatch` and `RequestExpired`, in this cloud's words. */
-  verify(request: HttpRequest, claim: SignatureClaim): Promise<AccessKey>
+  verify(request: HttpRequest, claim: SignatureClaim): Awaitable<AccessKey>
 }
 
 const scheme = 'AWS4-HMAC-SHA256'
@@ -53,6 +54,8 @@ export function openSignatureCheck(from: {
   // Keyed by the identity of the access key: with a changed or removed credential its signing keys are gone too.
   const signingKeys = new WeakMap<AccessKey, Map<string, SigningKey>>()
   const knownClaims = new Map<string, SignatureClaim>()
+  /** Those that were kept there, or were too long to be. */
+  const settledClaims = new WeakSet<SignatureClaim>()
   const readTime = timeReader()
 
   return {
@@ -60,7 +63,7 @@ export function openSignatureCheck(from: {
       const authorization = authorizationOf(request)
       return knownClaims.get(unsignedPart(authorization)) ?? parseClaim(authorization)
     },
-    async verify(request, claim) {
+    verify(request, claim) {
       if (header(request, 'x-amz-security-token') !== undefined)
         throw problem('NotAuthenticated', {
           message: 'The security token included in the request is invalid: this service has no session tokens.',
@@ -78,33 +81,47 @@ export function openSignatureCheck(from: {
           mend: 'The body was changed on its way, or the client does not sign it. Sign the body as it is sent.',
         })
 
-      const accessKey = await authenticator.findAccessKey(claim.accessKeyId)
-      if (accessKey === undefined)
-        throw problem('NotAuthenticated', {
-          message: 'The security token included in the request is invalid.',
-          mend: 'The access key is not known here, has expired or was deleted. keyward access key create makes one.',
-          facts: { awsCode: 'UnrecognizedClientException' },
-        })
-      const authorization = authorizationOf(request)
-      const known = signingKeys.get(accessKey)
-      const signingKey = known?.get(claim.credentialScope) ?? deriveSigningKey(accessKey.secret, claim)
-      const canonicalHash = hash('sha256', canonicalRequest(request, claim, bodyHash), 'hex')
-      const expected = macOf(signingKey, `${scheme}\n${timestamp}\n${claim.credentialScope}\n${canonicalHash}`)
-      if (!sameText(memberOf(authorization, 'Signature'), expected)) throw mismatch()
-      // Only now: nobody without the secret fills the caches.
-      if (known === undefined) signingKeys.set(accessKey, new Map([[claim.credentialScope, signingKey]]))
-      else if (!known.has(claim.credentialScope)) {
-        if (known.size >= mostSigningKeys) known.clear()
-        known.set(claim.credentialScope, signingKey)
-      }
-      const said = unsignedPart(authorization)
-      const signatureIsLast = authorization.indexOf(',', said.length) === -1
-      if (signatureIsLast && said.length <= longestKnownClaim && !knownClaims.has(said)) {
-        if (knownClaims.size >= mostKnownClaims) knownClaims.clear()
-        knownClaims.set(said, claim)
-      }
-      return accessKey
+      return andThen(authenticator.findAccessKey(claim.accessKeyId), (accessKey) => {
+        if (accessKey === undefined)
+          throw problem('NotAuthenticated', {
+            message: 'The security token included in the request is invalid.',
+            mend: 'The access key is not known here, has expired or was deleted. keyward access key create makes one.',
+            facts: { awsCode: 'UnrecognizedClientException' },
+          })
+        checkSignature(request, claim, { timestamp, bodyHash, accessKey })
+        return accessKey
+      })
     },
+  }
+
+  function checkSignature(
+    request: HttpRequest,
+    claim: SignatureClaim,
+    { timestamp, bodyHash, accessKey }: { timestamp: string; bodyHash: string; accessKey: AccessKey },
+  ): void {
+    const authorization = authorizationOf(request)
+    const known = signingKeys.get(accessKey)
+    const knownKey = known?.get(claim.credentialScope)
+    const signingKey = knownKey ?? deriveSigningKey(accessKey.secret, claim)
+    const canonicalHash = hash('sha256', canonicalRequest(request, claim, bodyHash), 'hex')
+    const expected = macOf(signingKey, `${scheme}\n${timestamp}\n${claim.credentialScope}\n${canonicalHash}`)
+    if (!sameText(memberOf(authorization, 'Signature'), expected)) throw mismatch()
+    // Only now: nobody without the secret fills the caches.
+    if (known === undefined) signingKeys.set(accessKey, new Map([[claim.credentialScope, signingKey]]))
+    else if (knownKey === undefined) {
+      if (known.size >= mostSigningKeys) known.clear()
+      known.set(claim.credentialScope, signingKey)
+    }
+    if (!settledClaims.has(claim)) keepClaim(authorization, claim)
+  }
+
+  function keepClaim(authorization: string, claim: SignatureClaim): void {
+    settledClaims.add(claim)
+    const said = unsignedPart(authorization)
+    const signatureIsLast = authorization.indexOf(',', said.length) === -1
+    if (!signatureIsLast || said.length > longestKnownClaim) return
+    if (knownClaims.size >= mostKnownClaims) knownClaims.clear()
+    knownClaims.set(said, claim)
   }
 }
 
@@ -175,7 +192,7 @@ function deriveSigningKey(secret: string, scope: Pick<SignatureClaim, 'day' | 'r
 function macOf({ inner, outer }: SigningKey, message: string): string {
   if (message.length > longestMessage) throw incomplete('the credential scope is too long')
   const end = blockBytes + inner.write(message, blockBytes, 'latin1')
-  outer.write(hash('sha256', inner.subarray(0, end), 'hex'), blockBytes, hashBytes, 'hex')
+  outer.write(hash('sha256', inner.subarray(0, end), 'latin1'), blockBytes, hashBytes, 'latin1')
   return hash('sha256', outer, 'hex')
 }
 
@@ -296,10 +313,15 @@ function unsignedPart(authorization: string): string {
 
 /** In constant time. Compared as hex digits: what leaves crypto as text costs half of what leaves it as bytes. */
 function sameText(given: string, expected: string): boolean {
-  return (
-    given.length === expected.length && timingSafeEqual(Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1'))
-  )
+  if (given.length !== expected.length || expected.length !== givenDigits.length) return false
+  givenDigits.write(given, 'latin1')
+  expectedDigits.write(expected, 'latin1')
+  return timingSafeEqual(givenDigits, expectedDigits)
 }
+
+/** Made once: what is compared is in them for no longer than the comparison takes. */
+const givenDigits = Buffer.alloc(2 * hashBytes)
+const expectedDigits = Buffer.alloc(2 * hashBytes)
 
 function mismatch() {
   return problem('SignatureMismatch', {

@@ -23,6 +23,8 @@ export type RestCallsOptions = {
   readonly confirm?: (request: HttpRequest) => Promise<void>
 }
 
+const jsonHeaders = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
+
 /** The path is that of the operation, `/v1/...`. Throws only what is a bug. */
 export function restCalls(options: RestCallsOptions): (request: HttpRequest, path: string) => Promise<HttpAnswer> {
   const { protocol, service, operations, limits, defaultRegion, authenticate, confirm } = options
@@ -54,7 +56,7 @@ export function restCalls(options: RestCallsOptions): (request: HttpRequest, pat
       })
       return {
         status: 200,
-        headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
+        headers: jsonHeaders,
         body: JSON.stringify(encoders.get(operation)?.(output)),
         operation: operation.name,
         outcome: 'ok',
@@ -67,12 +69,8 @@ export function restCalls(options: RestCallsOptions): (request: HttpRequest, pat
 }
 
 function inputOf(request: HttpRequest, parameters: Readonly<Record<string, string>>, limits: Limits): unknown {
-  const query: Record<string, string> = {}
-  if (request.query !== '')
-    for (const [name, value] of new URLSearchParams(request.query)) {
-      if (name in query) throw problem('InvalidRequest', { member: name, message: `The query names ${name} twice.` })
-      query[name] = value
-    }
+  const outside: Record<string, string> = request.query === '' ? {} : queryOf(request.query)
+  Object.assign(outside, parameters)
   let body: object = {}
   if (request.body.length > 0) {
     const type = header(request, 'content-type')
@@ -84,18 +82,28 @@ function inputOf(request: HttpRequest, parameters: Readonly<Record<string, strin
       throw problem('InvalidRequest', { message: 'The body must be a JSON object.' })
     body = parsed
   }
-  for (const name of Object.keys(body))
-    if (name in parameters || name in query)
+  for (const name of Object.keys(outside))
+    if (Object.hasOwn(body, name))
       throw problem('InvalidRequest', {
         member: name,
         message: `${name} stands in the URL and in the body.`,
         mend: 'Leave it out of the body.',
       })
-  return { ...query, ...body, ...parameters }
+  return Object.assign(body, outside)
+}
+
+function queryOf(text: string): Record<string, string> {
+  const query: Record<string, string> = {}
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (name in query) throw problem('InvalidRequest', { member: name, message: `The query names ${name} twice.` })
+    query[name] = value
+  }
+  return query
 }
 
 function regionOf(request: HttpRequest, defaultRegion: string): string {
-  const region = header(request, 'x-keyward-region') ?? defaultRegion
+  const region = header(request, 'x-keyward-region')
+  if (region === undefined) return defaultRegion
   if (region.length > 64 || !regionPattern.test(region))
     throw problem('InvalidRequest', {
       member: 'X-Keyward-Region',

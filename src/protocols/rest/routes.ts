@@ -53,7 +53,8 @@ function find(root: Node, method: string, path: string): Match {
     if (node.parameter === undefined || segment === '') return undefined
     const value = decoded(segment)
     if (value === undefined) return undefined
-    parameters = { ...parameters, [node.parameter.name]: value }
+    parameters ??= {}
+    parameters[node.parameter.name] = value
     node = node.parameter.node
   }
   const operation = node.methods.get(method)
