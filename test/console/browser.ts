@@ -35,6 +35,8 @@ export async function openBrowser(options: TestBrowserOptions = {}): Promise<Tes
     locale: options.locale ?? 'en-US',
     viewport: options.viewport ?? { width: 1280, height: 900 },
     colorScheme: options.colorScheme ?? 'light',
+    // A test sees what a page comes to, not how it fades in.
+    reducedMotion: 'reduce',
     ignoreHTTPSErrors: true,
     args: [
       '--no-sandbox',

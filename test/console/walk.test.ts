@@ -31,8 +31,6 @@ async function arrive(browser: TestBrowser): Promise<Page> {
   browser.context.on('requestfinished', () => asking--)
   browser.context.on('requestfailed', () => asking--)
   const page = await browser.open(`${lived.origin}/ui/`)
-  // A colour on its way from light to dark is no colour to judge.
-  await page.emulateMedia({ reducedMotion: 'reduce' })
   await settled(page)
   return page
 }
