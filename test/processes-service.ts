@@ -109,6 +109,8 @@ export async function serveProcesses(
           },
         )
         outgoing.on('error', reject)
+        // Longer than anything takes: what waits for ever shall say where.
+        outgoing.setTimeout(90_000, () => outgoing.destroy(new Error(`no answer: ${method} ${path}`)))
         outgoing.end(text)
       })
     let connection: Connection = { process: 0, call, close: () => agent.destroy() }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -271,6 +273,25 @@ test('a process that is killed is replaced, the keeper too, and no request elsew
   assert.match((await (await service.connect()).call('GET', '/metrics')).body.text, /restarts_total\{process="0"\} 3/)
   assert.equal(await service.stop(), 0)
   assert.ok((await keyward(data, 'audit', 'verify')).size > answered.length)
+})
+
+test('a connection that was being given to a process when it died is closed', onLinux, async (t) => {
+  const service = await start(t, dataFor(t), 2)
+  const stopped = service.pids().get(1) as number
+  process.kill(stopped, 'SIGSTOP')
+  // In turn: one of two at each listener is given to the process that does not take it.
+  const ports = [/https:\/\/\S+:(\d+)/, /http:\/\/\S+:(\d+)/].map((url) => Number(url.exec(service.said)?.[1]))
+  const sockets = [...ports, ...ports].map((port) => connectSocket(port, '127.0.0.1'))
+  for (const socket of sockets) socket.resume().on('error', () => {})
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  await service.connect()
+  process.kill(stopped, 'SIGKILL')
+  try {
+    await until('those are closed', () => sockets.filter(({ closed }) => closed).length === 2)
+    assert.notEqual(sockets[0]?.closed, sockets[2]?.closed)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
 })
 
 test(

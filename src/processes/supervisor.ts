@@ -191,7 +191,28 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     const worker = cluster.fork()
     // The same errors once more.
     worker.on('error', () => {})
+    closeWhatIsLost(worker.process)
     return worker.process
+  }
+
+  /**
+   * node:cluster forgets a connection that it was giving to a process when that one died: nobody would ever read from it or
+   * close it. A process is given one at a time of each listener, by its key. Closing one that was taken does nothing: the
+   * other end of it is gone too.
+   */
+  function closeWhatIsLost(child: ChildProcess): void {
+    type Closable = { close(): void }
+    const send = child.send as (...sent: unknown[]) => boolean
+    const given = new Map<unknown, Closable>()
+    child.send = (...sent: unknown[]) => {
+      const [message, handle] = sent
+      if (handle instanceof Object && 'close' in handle)
+        given.set((message as { readonly key: unknown }).key, handle as Closable)
+      return send.apply(child, sent)
+    }
+    child.once('exit', () => {
+      for (const handle of given.values()) handle.close()
+    })
   }
 
   function started(child: Child, facts: StartedFacts): void {
