@@ -3,10 +3,10 @@
  * with CMAC (SP 800-108r1, counter mode) from the first half of a 192-bit nonce. Nonces drawn at random do not collide
  * (2^80 messages under one key, at a risk of 2^-32), so the bound of 2^32 messages of SP 800-38D never comes near.
  */
-import { createCipheriv, createSecretKey } from 'node:crypto'
 import type { Random } from '../../domain/ports.ts'
 import type { Algorithms } from './algorithms.ts'
 import { type Aead, messageKeyGcm } from './gcm.ts'
+import { aesBlocks } from './openssl.ts'
 import { aeadKey, plainKey } from './plain.ts'
 
 const blockBytes = 16
@@ -15,10 +15,8 @@ const halfNonceBytes = 12
 
 export function openXaes(key: Uint8Array): Aead {
   if (key.length !== 32) throw new Error('XAES-256-GCM has a key of 32 bytes')
-  // ECB without padding has no state between blocks: one cipher, keyed once, serves every message.
-  const blocks = createCipheriv('aes-256-ecb', createSecretKey(key), null)
-  blocks.setAutoPadding(false)
-  const subkey = cmacSubkey(blocks.update(new Uint8Array(blockBytes)))
+  const blocks = aesBlocks(key)
+  const subkey = cmacSubkey(blocks(new Uint8Array(blockBytes)))
 
   // M1 || M2, each already XORed with K1 where the nonce does not reach: 0x00 counter 'X' 0x00, then the half nonce.
   const template = new Uint8Array(2 * blockBytes)
@@ -27,13 +25,13 @@ export function openXaes(key: Uint8Array): Aead {
   for (let index = 0; index < template.length; index += 1) template[index]! ^= subkey[index % blockBytes]!
   const input = new Uint8Array(2 * blockBytes)
 
-  return messageKeyGcm('aes-256-gcm', (nonce) => {
+  return messageKeyGcm('AES-256-GCM', (nonce) => {
     input.set(template)
     for (let index = 0; index < halfNonceBytes; index += 1) {
       input[4 + index]! ^= nonce[index]!
       input[4 + blockBytes + index]! ^= nonce[index]!
     }
-    return { key: blocks.update(input), iv: nonce.subarray(halfNonceBytes) }
+    return { key: blocks(input), iv: nonce.subarray(halfNonceBytes) }
   })
 }
 

@@ -1,4 +1,4 @@
-import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+import { type GcmCipher, gcmOf } from './openssl.ts'
 
 export const tagBytes = 16
 /** Both constructions that stand on GCM here have a nonce of 192 bits: it can be drawn at random without a bound. */
@@ -15,42 +15,25 @@ export type Aead = {
 export type MessageKey = { readonly key: Uint8Array; readonly iv: Uint8Array }
 
 /** AEAD out of GCM (SP 800-38D, RFC 8998) and a way from a nonce to the message's own key, which is wiped after use. */
-export function messageKeyGcm(cipher: 'aes-256-gcm' | 'sm4-gcm', messageKey: (nonce: Uint8Array) => MessageKey): Aead {
-  // @types/node knows SM4-GCM as a plain cipher, without tag and associated data.
-  const algorithm = cipher as CipherGCMTypes
-  const options = { authTagLength: tagBytes }
+export function messageKeyGcm(cipher: GcmCipher, messageKey: (nonce: Uint8Array) => MessageKey): Aead {
+  const gcm = gcmOf(cipher)
   return {
     seal(nonce, plaintext, associatedData) {
       if (nonce.length !== nonceBytes) throw new Error(`a nonce has ${nonceBytes} bytes`)
       const { key, iv } = messageKey(nonce)
-      const gcm = createCipheriv(algorithm, key, iv, options)
-      key.fill(0)
-      gcm.setAAD(associatedData)
-      const ciphertext = gcm.update(plaintext)
-      gcm.final()
-      const body = Buffer.allocUnsafe(nonceBytes + ciphertext.length + tagBytes)
+      const body = Buffer.allocUnsafe(nonceBytes + plaintext.length + tagBytes)
       body.set(nonce)
-      body.set(ciphertext, nonceBytes)
-      body.set(gcm.getAuthTag(), nonceBytes + ciphertext.length)
+      gcm.seal(key, iv, plaintext, associatedData, body, nonceBytes)
+      key.fill(0)
       return body
     },
     open(body, associatedData) {
       const tagAt = body.length - tagBytes
       if (tagAt < nonceBytes) return undefined
       const { key, iv } = messageKey(body.subarray(0, nonceBytes))
-      const gcm = createDecipheriv(algorithm, key, iv, options)
+      const plaintext = gcm.open(key, iv, body.subarray(nonceBytes, tagAt), body.subarray(tagAt), associatedData)
       key.fill(0)
-      gcm.setAAD(associatedData)
-      gcm.setAuthTag(body.subarray(tagAt))
-      const plaintext = gcm.update(body.subarray(nonceBytes, tagAt))
-      try {
-        gcm.final()
-        return plaintext
-      } catch {
-        // Not authentic: nobody gets to see what it would have been.
-        plaintext.fill(0)
-        return undefined
-      }
+      return plaintext
     },
   }
 }

@@ -23,7 +23,7 @@ test('SM3 gives the two examples of GB/T 32905', () => {
 test('SM4-GCM gives the example of RFC 8998, appendix A.1', () => {
   const plaintext = hex(['a', 'b', 'c', 'd', 'e', 'f', 'e', 'a'].map((digit) => digit.repeat(16)).join(''))
   const associatedData = hex('feedfacedeadbeeffeedfacedeadbeefabaddad2')
-  const gcm = messageKeyGcm('sm4-gcm', () => ({
+  const gcm = messageKeyGcm('SM4-GCM', () => ({
     key: hex('0123456789abcdeffedcba9876543210'),
     iv: hex('00001234567800000000abcd'),
   }))

@@ -26,7 +26,7 @@ export function openSm4(material: Uint8Array): Aead {
   if (material.length !== keyBytes) throw new Error('an SM4 key has 16 bytes')
   const derivationKey = createSecretKey(material)
   const input = Buffer.concat([beforeNonce, new Uint8Array(nonceBytes), afterNonce])
-  return messageKeyGcm('sm4-gcm', (nonce) => {
+  return messageKeyGcm('SM4-GCM', (nonce) => {
     input.set(nonce, beforeNonce.length)
     const derived = createHmac('sm3', derivationKey).update(input).digest()
     return { key: derived.subarray(0, keyBytes), iv: derived.subarray(keyBytes, keyBytes + ivBytes) }
