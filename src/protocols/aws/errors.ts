@@ -266,9 +266,12 @@ const words: Readonly<Record<ProblemCode, Words>> = {
 /** Codes that mean: not your fault, try again. All others are 400. */
 const serverFaults = new Set(['KMSInternalException', 'DependencyTimeoutException', 'KeyUnavailableException'])
 
-export const answerHeaders: Readonly<Record<string, string>> = {
-  'Content-Type': 'application/x-amz-json-1.1',
-  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+export function answerHeadersFor(requestId: string): Readonly<Record<string, string>> {
+  return {
+    'Content-Type': 'application/x-amz-json-1.1',
+    'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+    'x-amzn-RequestId': requestId,
+  }
 }
 
 /** How long a throttled client should wait at least. */
@@ -284,8 +287,7 @@ export function errorAnswer(error: Problem, failed: Failed): HttpAnswer {
   return {
     status: serverFaults.has(code) ? 500 : 400,
     headers: {
-      ...answerHeaders,
-      'x-amzn-RequestId': failed.requestId,
+      ...answerHeadersFor(failed.requestId),
       'x-amzn-ErrorType': code,
       ...(code === 'ThrottlingException' ? { 'x-amz-retry-after': String(retryAfterMs) } : {}),
     },

@@ -1,5 +1,5 @@
 /** The AWS KMS protocol: JSON 1.1 over POST, signed with Signature Version 4. What it does is in the table of actions. */
-import { type Awaitable, andThen } from '../../domain/awaitable.ts'
+import { andThen } from '../../domain/awaitable.ts'
 import { Problem, problem } from '../../domain/errors.ts'
 import type { Caller } from '../../domain/principal.ts'
 import { type Call, invoke, type Service } from '../../invoke.ts'
@@ -9,7 +9,7 @@ import type { Authenticator } from '../authenticator.ts'
 import { type Face, type HttpAnswer, type HttpRequest, header, type Limits, parseJson } from '../http.ts'
 import { actions } from './actions.ts'
 import { arnsOf, type Bound, bind, type Reading, type Row, type Unsupported } from './binding.ts'
-import { answerHeaders, errorAnswer, type Failed, refusal } from './errors.ts'
+import { answerHeadersFor, errorAnswer, type Failed, refusal } from './errors.ts'
 import { type Action, actionNames, model, typeFacts } from './model.ts'
 import { identityAnswer, identityError } from './security-token-service.ts'
 import { isSigned, openSignatureCheck, type SignatureClaim } from './signature.ts'
@@ -50,79 +50,83 @@ export function awsFace(options: AwsOptions): Face {
     return operation
   }
 
-  /** Who signed the request, once that is proved. */
-  function authenticating(request: HttpRequest, claim: SignatureClaim, serviceName: string) {
-    const proof: { caller?: Caller } = {}
-    const authenticate = (): Awaitable<Caller> => {
-      if (claim.service !== serviceName)
-        throw problem('SignatureMismatch', {
-          message: `Credential should be scoped to correct service: '${serviceName}'.`,
-        })
-      const signed = signatures.verify(request, claim)
-      const caller = andThen(signed, ({ credential }) => authenticator.callerOf(credential))
-      return andThen(caller, (known) => {
-        proof.caller = known
-        return known
+  /** Who signed the request; noted in `seen` once that is proved. */
+  function authenticate(request: HttpRequest, claim: SignatureClaim, serviceName: string, seen: Seen) {
+    if (claim.service !== serviceName)
+      throw problem('SignatureMismatch', {
+        message: `Credential should be scoped to correct service: '${serviceName}'.`,
       })
-    }
-    return { authenticate, proof }
+    const signed = signatures.verify(request, claim)
+    const caller = andThen(signed, ({ credential }) => authenticator.callerOf(credential))
+    return andThen(caller, (known) => {
+      seen.caller = known
+      return known
+    })
   }
 
   async function answer(request: HttpRequest): Promise<HttpAnswer> {
     if (isForm(request)) return identify(request)
-    let failed: Failed = { requestId: request.requestId, keyArn: (keyId) => keyId }
+    const seen: Seen = {}
     try {
       const action = actionOf(request)
-      failed = { ...failed, action }
+      seen.action = action
       const entry = bound.get(action)
       if (entry === undefined) throw refusal('UnknownOperationException', `There is no action ${action}.`)
       const claim = signatures.readClaim(request)
       const given = parsed(request, limits)
-      const { authenticate, proof } = authenticating(request, claim, kms)
       if ('unsupported' in entry) {
-        await authenticate()
+        await authenticate(request, claim, kms, seen)
         entry.validate(given)
         throw refusal('UnsupportedOperationException', entry.unsupported)
       }
-      // Read now, since it says which operation is meant; refused only once it is known who asks, and on record.
-      const reading = attempt(() => entry.read(entry.validate(given)))
       const named = isObject(given) ? given : {}
-      failed = {
-        requestId: request.requestId,
-        action,
-        region: claim.region,
-        twiceEncoded: () => twiceEncodedMember(action as Action, named),
-        algorithm: (named.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT') as string,
-        keyArn: (keyId) => arnsOf(named, { account: proof.caller?.account ?? '', region: claim.region })(keyId),
-      }
-      const output = await invoke(service, {
-        ...callOf(request, claim, authenticate),
-        operation: operationNamed(reading.value?.operation ?? entry.usualOperation),
-        get input() {
-          return outcome(reading).input
-        },
-        grantTokens: reading.value?.grantTokens ?? [],
-        dryRun: reading.value?.dryRun ?? false,
-      })
-      const { account } = proof.caller as Caller
+      seen.region = claim.region
+      seen.named = named
+      const output = await invoke(service, calling(entry, given, request, claim, seen))
+      const { account } = seen.caller as Caller
       const { region } = claim
       const body = entry.write(output, { given: named, account, region, arn: arnsOf(named, { account, region }) })
-      return {
-        status: 200,
-        headers: { ...answerHeaders, 'x-amzn-RequestId': request.requestId },
-        body,
-        operation: action,
-        outcome: 'ok',
-      }
+      return { status: 200, headers: answerHeadersFor(request.requestId), body, operation: action, outcome: 'ok' }
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      return errorAnswer(error, failed)
+      return errorAnswer(error, failedOf(request, seen))
+    }
+  }
+
+  function calling(entry: Bound, given: unknown, request: HttpRequest, claim: SignatureClaim, seen: Seen): Call {
+    let reading: Reading | undefined
+    let unreadable: unknown
+    try {
+      reading = entry.read(entry.validate(given))
+    } catch (error) {
+      unreadable = error
+    }
+    const call: Call = {
+      requestId: request.requestId,
+      protocol: 'aws',
+      operation: operationNamed(reading?.operation ?? entry.usualOperation),
+      input: reading?.input,
+      region: claim.region,
+      sourceAddress: request.sourceAddress,
+      secureTransport: request.secure,
+      authenticate: () => authenticate(request, claim, kms, seen),
+      differences,
+      grantTokens: reading?.grantTokens ?? [],
+      dryRun: reading?.dryRun ?? false,
+    }
+    if (reading !== undefined) return call
+    // It was read now, since it says which operation is meant; it is refused once it is known who asks, and on record.
+    return {
+      ...call,
+      get input(): unknown {
+        throw unreadable
+      },
     }
   }
 
   /** STS: only who the caller is. */
   async function identify(request: HttpRequest): Promise<HttpAnswer> {
-    const failed: Failed = { requestId: request.requestId, action: 'GetCallerIdentity', keyArn: (keyId) => keyId }
+    const seen: Seen = { action: 'GetCallerIdentity' }
     try {
       const form = new URLSearchParams(Buffer.from(request.body).toString('latin1'))
       const asked = form.get('Action') ?? ''
@@ -132,25 +136,22 @@ export function awsFace(options: AwsOptions): Face {
           'UnknownOperationException',
           `There is no action ${JSON.stringify(asked.slice(0, 64))} here: of STS only GetCallerIdentity, and of KMS the JSON 1.1 protocol.`,
         )
-      const { authenticate, proof } = authenticating(request, claim, sts)
-      await invoke(service, { ...callOf(request, claim, authenticate), operation: identity, input: {} })
-      return identityAnswer(proof.caller as Caller, request.requestId)
+      await invoke(service, {
+        requestId: request.requestId,
+        protocol: 'aws',
+        operation: identity,
+        input: {},
+        region: claim.region,
+        sourceAddress: request.sourceAddress,
+        secureTransport: request.secure,
+        authenticate: () => authenticate(request, claim, sts, seen),
+        differences,
+      })
+      return identityAnswer(seen.caller as Caller, request.requestId)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      return identityError(error, failed)
+      return identityError(error, failedOf(request, seen))
     }
-  }
-
-  function callOf(request: HttpRequest, claim: SignatureClaim, authenticate: Call['authenticate']) {
-    return {
-      requestId: request.requestId,
-      protocol: 'aws',
-      region: claim.region,
-      sourceAddress: request.sourceAddress,
-      secureTransport: request.secure,
-      authenticate,
-      differences,
-    } as const
   }
 
   return {
@@ -159,7 +160,7 @@ export function awsFace(options: AwsOptions): Face {
     answer,
     refuse: (request, error) => {
       const shown = error instanceof Problem ? error : problem('Internal', { mend: `Reference: ${request.requestId}.` })
-      const failed: Failed = { requestId: request.requestId, keyArn: (keyId) => keyId }
+      const failed = failedOf(request, {})
       return isForm(request) ? identityError(shown, failed) : errorAnswer(shown, failed)
     },
   }
@@ -218,18 +219,23 @@ function twiceEncodedMember(action: Action, given: Given): string | undefined {
     })
 }
 
-/** Something that was tried, whose failure is told later. */
-type Attempt<T> = { readonly value: T; readonly error?: never } | { readonly value?: never; readonly error: unknown }
-
-function attempt(make: () => Reading): Attempt<Reading> {
-  try {
-    return { value: make() }
-  } catch (error) {
-    return { error }
-  }
+/** What is known of a request so far, for the answer and for its refusal. */
+type Seen = {
+  action?: string
+  region?: string
+  /** The members of the body. */
+  named?: Given
+  caller?: Caller
 }
 
-function outcome<T>(attempted: Attempt<T>): T {
-  if (attempted.value === undefined) throw attempted.error
-  return attempted.value
+function failedOf({ requestId }: Pick<HttpRequest, 'requestId'>, { action, region, named, caller }: Seen): Failed {
+  if (named === undefined || region === undefined) return { requestId, action, keyArn: (keyId) => keyId }
+  return {
+    requestId,
+    action,
+    region,
+    twiceEncoded: () => twiceEncodedMember(action as Action, named),
+    algorithm: (named.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT') as string,
+    keyArn: arnsOf(named, { account: caller?.account ?? '', region }),
+  }
 }

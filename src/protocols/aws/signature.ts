@@ -196,12 +196,14 @@ function macOf({ inner, outer }: SigningKey, message: string): string {
   return hash('sha256', outer, 'hex')
 }
 
-/** Header values are bytes to HTTP, and one character each to node:http: so they are hashed as they were sent. */
+const ascii = /^[\0-\x7f]*$/
+
+/** Its hash is over bytes: header values are bytes to HTTP, and one character each to node:http. */
 export function canonicalRequest(
   request: Pick<HttpRequest, 'method' | 'path' | 'query' | 'headers'>,
   claim: Pick<SignatureClaim, 'signedHeaders' | 'signedHeaderNames'>,
   bodyHash: string,
-): Uint8Array {
+): string | Uint8Array {
   let text = `${request.method}\n${request.path}\n${request.query === '' ? '' : canonicalQuery(request.query)}\n`
   for (const name of claim.signedHeaderNames) {
     const sent = request.headers[name]
@@ -210,7 +212,9 @@ export function canonicalRequest(
     if (typeof value !== 'string') throw mismatch()
     text += `${name}:${value.includes('  ') ? value.replace(/ +/g, ' ') : value}\n`
   }
-  return Buffer.from(`${text}\n${claim.signedHeaders}\n${bodyHash}`, 'latin1')
+  text += `\n${claim.signedHeaders}\n${bodyHash}`
+  // ASCII, as nearly always, is the same bytes as UTF-8, which is what a text is hashed as.
+  return ascii.test(text) ? text : Buffer.from(text, 'latin1')
 }
 
 /** Sorted by code unit of the encoded names, then values; a name without a value gets an empty one. */
