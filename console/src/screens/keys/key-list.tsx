@@ -37,9 +37,12 @@ export function KeyList() {
   const filtered = Object.keys(search).length > 0
   const [preferences, setPreferences] = useRemembered('keyward.keys', firstPreferences)
   const [order, setOrder] = useState<'oldest' | 'newest'>('newest')
-  const [selected, setSelected] = useState<readonly ListedKey[]>([])
+  const [selection, setSelected] = useState<readonly ListedKey[]>([])
   const pages = useKeyPages(search, preferences.pageSize, order)
   const keys = pages.page?.keys ?? []
+  // Rows that stand in for those under way are to be read only: what is changed at once is what the filter finds.
+  const standIn = pages.isPlaceholderData
+  const selected = standIn ? [] : keys.filter(({ keyId }) => selection.some((key) => key.keyId === keyId))
   const bulk = useBulkActions(selected, () => setSelected([]))
   const filterBy = (wanted: KeySearch) => {
     setSelected([])
@@ -59,7 +62,8 @@ export function KeyList() {
         stickyColumns={{ first: 0 }}
         wrapLines={false}
         selectionType="multi"
-        selectedItems={[...selected]}
+        selectedItems={selected}
+        isItemDisabled={() => standIn}
         onSelectionChange={({ detail }) => setSelected(detail.selectedItems)}
         sortingColumn={{ sortingField: 'createdAt' }}
         sortingDescending={order === 'newest'}
