@@ -187,6 +187,7 @@ function storeOn(options: SqliteOptions, file: string, writer: Writer | undefine
     },
     close() {
       closing ??= (async () => {
+        walIndex?.close()
         database.close()
         // Last: only a connection that writes clears the write-ahead log away.
         await writer?.close(settled)
