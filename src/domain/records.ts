@@ -46,6 +46,8 @@ type CollectionFacts<T> = {
   readonly indexes: Readonly<Record<string, (record: T) => string | undefined>>
   /** When a chore must look at the record; found across partitions. */
   readonly due?: (record: T) => Instant | undefined
+  /** Who asks for a record asks for this one next: of another collection, same partition, the last one in that index. */
+  readonly next?: { readonly collection: Collection; readonly index: string; readonly prefix: (id: string) => string }
 }
 
 /** Sorts as text the way the number sorts; 13 digits hold every instant until the year 2286. */
@@ -105,6 +107,7 @@ export const collections: { readonly [C in Collection]: CollectionFacts<Collecti
         external === undefined ? undefined : `${external.keyStoreId}/${external.externalKeyId}/${keyId}`,
     },
     due: dueAt,
+    next: { collection: 'version', index: 'number', prefix: (keyId) => `${keyId}/` },
   },
   keyStores: { partition: partitionOf, id: () => 'all', indexes: {} },
   version: {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { conflict, put, remove } from '../../test/contracts/store.ts'
-import { alias, partition } from '../../test/contracts/store-records.ts'
+import { alias, key, partition, version } from '../../test/contracts/store-records.ts'
 import type { Store } from '../domain/ports.ts'
 import { cachedStore } from './cached.ts'
-import type { ForeignCommits } from './engine.ts'
+import type { ForeignCommits, StoreEngine } from './engine.ts'
 import { memoryStore } from './memory/store.ts'
 import type { RecordName } from './rows.ts'
 
@@ -57,6 +57,45 @@ test('those who ask for a cold record at the same time share one read', async ()
   assert.ok(first)
   assert.ok(others.every((other) => other === first))
   assert.equal(reads(), 1)
+})
+
+test('a cold key and its latest version are one read, unless a commit overtakes it', async () => {
+  const engine = memoryStore()
+  let reads = 0
+  let overtake: (() => Promise<void>) | undefined
+  const counted: StoreEngine = {
+    ...engine,
+    get: async (...wanted) => {
+      reads++
+      return engine.get(...wanted)
+    },
+    getWithNext: async (...wanted) => {
+      reads++
+      const found = await engine.getWithNext(...wanted)
+      await overtake?.()
+      return found
+    },
+  }
+  await engine.commit([put('key', key('k')), put('version', version('k', 1)), put('version', version('k', 2))])
+  const cold = () => cachedStore(counted, { maximumRecords: 10 })
+  const readsOf = async (cache: Store, versionId: string) => {
+    const before = reads
+    assert.deepEqual(await cache.get('key', partition, 'k'), key('k'))
+    assert.equal((await cache.get('version', partition, `k/${versionId}`))?.versionId, versionId)
+    return reads - before
+  }
+  const cache = cold()
+  assert.equal(await readsOf(cache, 'v2'), 1)
+  assert.equal(await readsOf(cache, 'v2'), 0)
+  assert.equal(await readsOf(cache, 'v1'), 1)
+
+  const overtaken = cold()
+  overtake = async () => {
+    overtake = undefined
+    await overtaken.commit([put('version', { ...version('k', 2), revision: 2, createdAt: 7 })])
+  }
+  await overtaken.get('key', partition, 'k')
+  assert.equal((await overtaken.get('version', partition, 'k/v2'))?.createdAt, 7)
 })
 
 test('a read that failed is not remembered', async () => {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Awaitable } from '../domain/awaitable.ts'
 import type { Change, Store } from '../domain/ports.ts'
 import type { Collection, Collections } from '../domain/records.ts'
-import type { ForeignCommits } from './engine.ts'
+import type { ForeignCommits, StoreEngine } from './engine.ts'
 import { type AnyRecord, type FactsOfAll, factsOfAll, nameOf, type RecordName } from './rows.ts'
 
 export type CacheOptions = {
@@ -22,7 +22,7 @@ export type CacheOptions = {
  * overtaken is made again: who committed may have been answered by now.
  */
 export function cachedStore(
-  store: Store & ForeignCommits,
+  store: Store & ForeignCommits & Partial<Pick<StoreEngine, 'getWithNext'>>,
   { maximumRecords, facts = factsOfAll }: CacheOptions,
 ): Store {
   const kept = new LRUCache<string, Kept>({ max: maximumRecords })
@@ -63,19 +63,40 @@ export function cachedStore(
     name: RecordName,
     asOf: number | undefined,
   ): Promise<AnyRecord | undefined> {
-    const answer = Promise.resolve<AnyRecord | undefined>(store.get(name.collection, name.partition, name.id))
+    const answer = read(name, asOf)
     reading.set(place, answer)
     try {
       const record = await answer
       if (reading.get(place) !== answer)
         return asOf === undefined ? record : await get(name.collection, name.partition, name.id)
-      const before = kept.peek(place)?.record
-      const same = isSame(before, record) ? before : record
-      kept.set(place, { record: same, asOf })
-      return same
+      return keep(place, record, asOf)
     } finally {
       if (reading.get(place) === answer) reading.delete(place)
     }
+  }
+
+  /** As the object that is kept already, where nothing has changed. */
+  function keep(place: string, record: AnyRecord | undefined, asOf: number | undefined): AnyRecord | undefined {
+    const before = kept.peek(place)?.record
+    const same = isSame(before, record) ? before : record
+    kept.set(place, { record: same, asOf })
+    return same
+  }
+
+  /** Of what is read along, nothing is kept that a commit may have overtaken: it is then read when it is asked for. */
+  async function read(
+    { collection, partition, id }: RecordName,
+    asOf: number | undefined,
+  ): Promise<AnyRecord | undefined> {
+    const { next: along } = facts[collection]
+    if (along === undefined || store.getWithNext === undefined) return store.get(collection, partition, id)
+    const before = commits
+    const { record, next } = await store.getWithNext(collection, partition, id)
+    if (next !== undefined && asOf !== undefined && commits === before && changing.size === 0) {
+      const place = placeOf({ collection: along.collection, partition, id: facts[along.collection].id(next) })
+      if (!reading.has(place)) keep(place, next, asOf)
+    }
+    return record
   }
 
   /** The objects that are kept already, in place of their equals: unless a commit may lie between the two. */

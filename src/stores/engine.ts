@@ -1,6 +1,6 @@
 import type { Lease, OnceOnly, Store } from '../domain/ports.ts'
 import type { Collection, Collections } from '../domain/records.ts'
-import type { RecordName } from './rows.ts'
+import type { AnyRecord, RecordName } from './rows.ts'
 
 /** The lease of this node on a store that several nodes share. */
 export type NodeLease = Lease & {
@@ -10,8 +10,16 @@ export type NodeLease = Lease & {
   requireAlone(): Promise<void>
 }
 
+export type WithNext<C extends Collection> = {
+  readonly record: Collections[C] | undefined
+  /** Absent where the facts of the collection name none, or there is none. */
+  readonly next?: AnyRecord | undefined
+}
+
 /** What every engine can do beside serving: be read and be filled whole, for copies and backups. */
 export type StoreEngine = Store & {
+  /** The record, and what is asked for next (see `next` in domain/records.ts): one read, and of one moment. */
+  getWithNext<C extends Collection>(collection: C, partition: string, id: string): Promise<WithNext<C>>
   /** Records of all partitions, ordered by partition and id by code unit, after the one named. */
   scan<C extends Collection>(
     collection: C,

@@ -11,6 +11,7 @@ export type Facts = {
   readonly id: (record: AnyRecord) => string
   readonly indexes: Readonly<Record<string, (record: AnyRecord) => string | undefined>>
   readonly due?: (record: AnyRecord) => Instant | undefined
+  readonly next?: { readonly collection: Collection; readonly index: string; readonly prefix: (id: string) => string }
 }
 
 export type FactsOfAll = Readonly<Record<Collection, Facts>>

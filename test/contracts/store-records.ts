@@ -1,5 +1,5 @@
 /** Small records to fill stores with. What is not named is the same in each. */
-import type { Alias, Key } from '../../src/domain/key.ts'
+import type { Alias, Key, KeyVersion } from '../../src/domain/key.ts'
 import type { AuditRecord } from '../../src/domain/ports.ts'
 import type { Setting } from '../../src/domain/records.ts'
 
@@ -26,6 +26,19 @@ export function key(keyId: string, changes: Partial<Key> = {}): Key {
     versionCount: 1,
     lastRotatedAt: 1_800_000_000_000,
     tags: {},
+    ...changes,
+  }
+}
+
+export function version(keyId: string, number: number, changes: Partial<KeyVersion> = {}): KeyVersion {
+  return {
+    ...scope,
+    revision: 1,
+    keyId,
+    versionId: `v${number}`,
+    number,
+    spec: 'AES_256',
+    createdAt: 1_800_000_000_000,
     ...changes,
   }
 }

@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { Change, ListQuery, Store } from '../../src/domain/ports.ts'
 import type { Collection } from '../../src/domain/records.ts'
+import type { StoreEngine } from '../../src/stores/engine.ts'
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts'
 import { storeModel } from './store-model.ts'
-import { alias, auditRecord, dyingKey, key, partition, setting } from './store-records.ts'
+import { alias, auditRecord, dyingKey, key, partition, setting, version } from './store-records.ts'
 
 export type StoreUnderTest = {
   readonly store: Store
@@ -50,6 +51,24 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest |
       await store.commit([put('key', record)])
       assert.deepEqual(await store.get('key', partition, 'k1'), record)
       assert.deepEqual(await store.list('key', { partition, limit: 1 }), { records: [record] })
+    })
+
+    fact('what is asked for next is read along: of a key its latest version', async (store) => {
+      const engine = store as Partial<StoreEngine>
+      if (engine.getWithNext === undefined) return
+      const versions = [1, 2, 10].map((number) => version('k1', number))
+      const others = [version('k0', 11), version('k10', 12), version('k1', 99, { account: '444455556666' })]
+      await store.commit([
+        ...['k1', 'k2'].map((keyId) => put('key', key(keyId))),
+        ...[...versions, ...others].map((record) => put('version', record)),
+      ])
+      assert.deepEqual(await engine.getWithNext('key', partition, 'k1'), { record: key('k1'), next: versions[2] })
+      assert.deepEqual((await engine.getWithNext('key', partition, 'k2')).record, key('k2'))
+      assert.equal((await engine.getWithNext('key', partition, 'k2')).next, undefined)
+      assert.equal((await engine.getWithNext('key', partition, 'none')).record, undefined)
+      assert.equal((await engine.getWithNext('alias', partition, 'alias/a')).record, undefined)
+      await store.commit([put('alias', alias('alias/a'))])
+      assert.deepEqual((await engine.getWithNext('alias', partition, 'alias/a')).record, alias('alias/a'))
     })
 
     fact('what was put is a copy', async (store) => {

@@ -53,6 +53,14 @@ export function memoryStore(facts: FactsOfAll = factsOfAll): StoreEngine {
       requireOpen()
       return tables[collection].get(partition, id)?.record as Collections[C] | undefined
     },
+    async getWithNext<C extends Collection>(collection: C, partition: string, id: string) {
+      requireOpen()
+      const record = tables[collection].get(partition, id)?.record as Collections[C] | undefined
+      const { next } = facts[collection]
+      if (record === undefined || next === undefined) return { record }
+      const query = { partition, index: next.index, prefix: next.prefix(id), limit: 1, reverse: true }
+      return { record, next: tables[next.collection].list(query).records[0] }
+    },
     async list(collection, query) {
       requireOpen()
       return tables[collection].list(query)

@@ -1,6 +1,7 @@
 import type { AuditRecord, CountQuery, ListQuery, Page } from '../../domain/ports.ts'
 import type { Collection, Collections } from '../../domain/records.ts'
 import type { Instant } from '../../domain/time.ts'
+import type { WithNext } from '../engine.ts'
 import { pageOf, readQuery } from '../position.ts'
 import { type FactsOfAll, frozen, recordOf } from '../rows.ts'
 import { endOfPrefix, sortableText } from '../sortable-text.ts'
@@ -9,6 +10,7 @@ import { columnOf, type Tables } from './tables.ts'
 
 export type Reader = {
   get<C extends Collection>(collection: C, partition: string, id: string): Promise<Collections[C] | undefined>
+  getWithNext<C extends Collection>(collection: C, partition: string, id: string): Promise<WithNext<C>>
   list<C extends Collection>(collection: C, query: ListQuery): Promise<Page<Collections[C]>>
   due<C extends Collection>(collection: C, before: Instant, limit: number): Promise<readonly Collections[C][]>
   count(collection: Collection, partition: string, within?: CountQuery): Promise<number>
@@ -36,10 +38,30 @@ export function readerOn(
     return found.map((row) => recordOf<C>(String(row.record)))
   }
 
+  async function get<C extends Collection>(collection: C, partition: string, id: string) {
+    const values = [sortableText(partition), sortableText(id)]
+    return (await records(collection, 'WHERE partition = $1 AND id = $2', values))[0]
+  }
+
   return {
-    get: async (collection, partition, id) => {
-      const values = [sortableText(partition), sortableText(id)]
-      return (await records(collection, 'WHERE partition = $1 AND id = $2', values))[0]
+    get,
+    getWithNext: async (collection, partition, id) => {
+      const { next } = facts[collection]
+      if (next === undefined) return { record: await get(collection, partition, id) }
+      const prefix = sortableText(next.prefix(id))
+      const column = columnOf(next.index)
+      const found = await query(
+        `SELECT 0 AS is_next, record FROM ${tables.records(collection)} WHERE partition = $1 AND id = $2
+        UNION ALL SELECT 1, record FROM (SELECT record FROM ${tables.records(next.collection)}
+          WHERE partition = $1 AND ${column} >= $3 AND ${column} < $4
+          ORDER BY ${column} DESC, id DESC LIMIT 1) AS latest`,
+        [sortableText(partition), sortableText(id), prefix, endOfPrefix(prefix)],
+      )
+      const recordAt = <D extends Collection>(place: number): Collections[D] | undefined => {
+        const row = found.find(({ is_next }) => Number(is_next) === place)
+        return row === undefined ? undefined : recordOf<D>(String(row.record))
+      }
+      return { record: recordAt(0), next: recordAt(1) }
     },
     list: async (collection, wanted) => {
       const { after } = readQuery(facts[collection], wanted)

@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { AuditRecord, CountQuery, ListQuery, Page } from '../../domain/ports.ts'
 import type { Collection, Collections } from '../../domain/records.ts'
 import type { Instant } from '../../domain/time.ts'
+import type { WithNext } from '../engine.ts'
 import { pageOf, readQuery } from '../position.ts'
 import { type FactsOfAll, frozen, recordOf } from '../rows.ts'
 import { endOfPrefix, sortableText } from '../sortable-text.ts'
@@ -10,6 +11,7 @@ import { columnOf, tableOf } from './schema.ts'
 /** Reads on the calling thread, at the latest commit: a point read takes some microseconds. */
 export type Reader = {
   get<C extends Collection>(collection: C, partition: string, id: string): Collections[C] | undefined
+  getWithNext<C extends Collection>(collection: C, partition: string, id: string): WithNext<C>
   list<C extends Collection>(collection: C, query: ListQuery): Page<Collections[C]>
   due<C extends Collection>(collection: C, before: Instant, limit: number): readonly Collections[C][]
   count(collection: Collection, partition: string, within?: CountQuery): number
@@ -47,10 +49,38 @@ export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
   const checkRead = database.prepare('SELECT writes FROM probe')
   const unsettledRead = database.prepare('SELECT log, record FROM unsettled ORDER BY sequence')
 
+  const readsWithNext = new Map<Collection, StatementSync>()
+  for (const [collection, { next }] of Object.entries(facts))
+    if (next !== undefined)
+      readsWithNext.set(
+        collection as Collection,
+        database.prepare(
+          `SELECT 0 AS is_next, * FROM (${selectText(collection)} WHERE r.partition = ?1 AND r.id = ?2)
+          UNION ALL SELECT 1, * FROM (${selectText(next.collection)} WHERE r.partition = ?1
+            AND r.${columnOf(next.index)} >= ?3 AND r.${columnOf(next.index)} < ?4
+            ORDER BY r.${columnOf(next.index)} DESC, r.id DESC LIMIT 1)`,
+        ),
+      )
+
+  function get<C extends Collection>(collection: C, partition: string, id: string): Collections[C] | undefined {
+    const found = pointReads[collection].get(sortableText(partition), sortableText(id))
+    return found && recordOf(found.text as string)
+  }
+
   return {
-    get: (collection, partition, id) => {
-      const found = pointReads[collection].get(sortableText(partition), sortableText(id))
-      return found && recordOf(found.text as string)
+    get,
+    getWithNext: (collection, partition, id) => {
+      const { next } = facts[collection]
+      const statement = readsWithNext.get(collection)
+      if (next === undefined || statement === undefined) return { record: get(collection, partition, id) }
+      const prefix = sortableText(next.prefix(id))
+      const found = statement.all(sortableText(partition), sortableText(id), prefix, endOfPrefix(prefix))
+      const textOf = (place: number) => found.find((row) => row.is_next === place)?.text as string | undefined
+      const [text, nextText] = [textOf(0), textOf(1)]
+      return {
+        record: text === undefined ? undefined : recordOf(text),
+        next: nextText === undefined ? undefined : recordOf(nextText),
+      }
     },
     list: (collection, query) => {
       const { after } = readQuery(facts[collection], query)

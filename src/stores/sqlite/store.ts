@@ -151,6 +151,7 @@ function storeOn(options: SqliteOptions, file: string, writer: Writer | undefine
 
   return {
     get: (collection, partition, id) => read(() => reader.get(collection, partition, id)),
+    getWithNext: (collection, partition, id) => read(() => reader.getWithNext(collection, partition, id)),
     list: (collection, query) => read(() => reader.list(collection, query)),
     due: (collection, before, limit) => read(() => reader.due(collection, before, limit)),
     count: (collection, partition, within) => read(() => reader.count(collection, partition, within)),
