@@ -1,9 +1,11 @@
 /**
- * A million keys, each with an alias, against a thousand: how long a start takes, what Encrypt costs on hot keys and on
- * keys that nobody has used before, memory, and pages of lists. `KEYS=1000000 ALIASES=1 npm run bench scale`; a folder that
- * an earlier run has made is taken up by `DATA=folder`, and kept.
+ * A million keys with ten aliases each, against a thousand: how long a start takes, what Encrypt costs on hot keys and on
+ * keys that nobody has used before, by id and by any of ten million aliases, memory, and pages of lists.
+ * `KEYS=1000000 ALIASES=10 npm run bench scale`; a folder that an earlier run has made is taken up by `DATA=folder`, and
+ * kept: with as many aliases as it was made with.
  */
 import type { ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,24 +14,38 @@ import { hasWrk, type Load, loadOf, median, residentBytes, startChild, type Targ
 
 const many = Number(process.env.KEYS ?? 1_000_000)
 const few = 1_000
-const aliasesEach = process.env.ALIASES ?? '1'
+const aliasesEach = Number(process.env.ALIASES ?? 10)
 const rounds = Number(process.env.ROUNDS ?? 5)
 const seconds = Number(process.env.SECONDS ?? 3)
 const connections = 16
 const hotKeys = 1_000
 const coldKeys = 100_000
+const aliasReads = 200_000
 const partition = '111122223333/local'
 const program = join(import.meta.dirname, 'service.ts')
 
-type Running = { readonly child: ChildProcess; readonly pid: number; readonly hot: Target; readonly cold: Target }
+type Running = {
+  readonly child: ChildProcess
+  readonly pid: number
+  readonly hot: Target
+  readonly cold: Target
+  readonly byAlias: Target
+}
 
-type Installation = { readonly name: string; readonly data: string; readonly keyIds: readonly string[] }
+type Installation = {
+  readonly name: string
+  readonly keys: number
+  readonly data: string
+  readonly keyIds: readonly string[]
+}
 
 /** Made in a process of its own, so that nothing of the making is in memory when it is measured. */
 async function make(keys: number, data: string): Promise<Installation> {
   if (!existsSync(join(data, 'keyward.sqlite'))) {
-    console.log(`making ${keys.toLocaleString('en')} keys ...`)
-    const { child } = await startChild(program, [String(keys), data, 'sqlite', aliasesEach])
+    console.log(`making ${keys.toLocaleString('en')} keys with ${aliasesEach} aliases each ...`)
+    const start = performance.now()
+    const { child } = await startChild(program, [String(keys), data, 'sqlite', String(aliasesEach)])
+    console.log(`made in ${((performance.now() - start) / 1000).toFixed(0)} s`)
     child.kill('SIGTERM')
     await new Promise((resolve) => child.once('exit', resolve))
   }
@@ -56,20 +72,24 @@ async function make(keys: number, data: string): Promise<Installation> {
   }
   const backwards = await store.list('key', { partition, index: 'created', limit: 101, reverse: true })
   const pages = [await page('first', {}), await page('last', { after: backwards.next })]
-  const aliases = Number(aliasesEach) > 0 ? await aliasReads(store, keys) : ''
-  console.log(`${keys.toLocaleString('en')} keys: pages of 100: ${pages.join(', ')}${aliases}`)
+  const aliases = await lookUpAliases(store, keys)
+  console.log(`${keys.toLocaleString('en')} keys: pages of 100: ${pages.join(', ')}, ${aliases}`)
   await store.close()
-  return { name: `${keys.toLocaleString('en')} keys`, data, keyIds: sample }
+  return { name: `${keys.toLocaleString('en')} keys`, keys, data, keyIds: sample }
 }
 
-/** Look-ups of aliases in no order: each is one point read. */
-async function aliasReads(store: Awaited<ReturnType<typeof openSqliteStore>>, keys: number): Promise<string> {
-  const reads = 200_000
+/** Any of all there are, as `service.ts` names them. */
+function anyAlias(keys: number): string {
+  return `alias/${randomInt(keys) + 1}-${randomInt(aliasesEach)}`
+}
+
+/** Each is one point read: a sum over them, with the first look at a page of the file among them. */
+async function lookUpAliases(store: Awaited<ReturnType<typeof openSqliteStore>>, keys: number): Promise<string> {
+  const names = Array.from({ length: aliasReads }, () => anyAlias(keys))
   const start = performance.now()
-  for (let at = 0; at < reads; at++)
-    if ((await store.get('alias', partition, `alias/${((at * 7919) % keys) + 1}-0`)) === undefined)
-      throw new Error(`there is no alias/${((at * 7919) % keys) + 1}-0`)
-  return `, look-up of an alias ${(((performance.now() - start) * 1000) / reads).toFixed(1)} us`
+  for (const name of names)
+    if ((await store.get('alias', partition, name)) === undefined) throw new Error(`there is no ${name}`)
+  return `look-up of an alias ${(((performance.now() - start) * 1000) / aliasReads).toFixed(1)} us`
 }
 
 export async function run(): Promise<void> {
@@ -77,21 +97,22 @@ export async function run(): Promise<void> {
     console.log('skipped, wrk is not installed (apt-get install wrk).')
     return
   }
+  if (!(aliasesEach >= 1)) throw new Error('ALIASES is the number of aliases of each key, at least 1.')
   const kept = process.env.DATA
   const largeData = kept ?? mkdtempSync(join(tmpdir(), 'keyward-scale-'))
   const smallData = mkdtempSync(join(tmpdir(), 'keyward-scale-'))
   const small = await make(few, smallData)
   const large = await make(many, largeData)
   const running: Running[] = []
-  for (const { data, name, keyIds } of [small, large]) {
+  for (const { data, name, keys, keyIds } of [small, large]) {
     const { child, ready } = await startChild(program, ['0', data])
-    const target = (words: string, ids: readonly string[]): Target => ({
+    const target = (words: string, references: readonly string[]): Target => ({
       name: `${name}, ${words}`,
       pid: Number(ready.pid),
       url: String(ready.url),
       headers: { 'content-type': 'application/json', authorization: `Bearer ${ready.token}` },
       body: JSON.stringify({ plaintext: Buffer.alloc(32, 7).toString('base64') }),
-      paths: ids.map((keyId) => `/v1/keys/${keyId}/encrypt`),
+      paths: references.map((reference) => `/v1/keys/${encodeURIComponent(reference)}/encrypt`),
     })
     console.log(
       `${name}: start ${(Number(ready.startedMs) / 1000).toFixed(2)} s (goal 3), resident ${megabytes(Number(ready.pid))} MB`,
@@ -103,17 +124,22 @@ export async function run(): Promise<void> {
       pid: Number(ready.pid),
       hot: target('hot', hot),
       cold: target('cold', keyIds.slice(0, coldKeys)),
+      byAlias: target(
+        'any alias',
+        Array.from({ length: coldKeys }, () => anyAlias(keys)),
+      ),
     })
   }
   const [a, b] = running as [Running, Running]
   // Cold first, before anything is remembered; each of these keys is asked for once or a few times.
   const cold = await loadOf(b.cold, connections, seconds)
+  const byAlias = await loadOf(b.byAlias, connections, seconds)
   const hot = new Map<string, Load[]>()
   for (const { hot: target } of [a, b]) await loadOf(target, connections, 2)
   for (let round = 0; round < rounds; round++)
     for (const { hot: target } of [a, b])
       hot.set(target.name, [...(hot.get(target.name) ?? []), await loadOf(target, connections, seconds)])
-  for (const [name, loads] of [...hot, [b.cold.name, [cold]] as const]) {
+  for (const [name, loads] of [...hot, [b.cold.name, [cold]], [b.byAlias.name, [byAlias]]] as const) {
     const of = (pick: (load: Load) => number) => median(loads.map(pick))
     console.log(
       `${name.padEnd(24)} ${of((load) => load.requestsPerSecond)
