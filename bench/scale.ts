@@ -139,14 +139,17 @@ export async function run(): Promise<void> {
   for (let round = 0; round < rounds; round++)
     for (const { hot: target } of [a, b])
       hot.set(target.name, [...(hot.get(target.name) ?? []), await loadOf(target, connections, seconds)])
-  for (const [name, loads] of [...hot, [b.cold.name, [cold]], [b.byAlias.name, [byAlias]]] as const) {
+  const all: readonly (readonly [string, readonly Load[]])[] = [
+    ...hot,
+    [b.cold.name, [cold]],
+    [b.byAlias.name, [byAlias]],
+  ]
+  for (const [name, loads] of all) {
     const of = (pick: (load: Load) => number) => median(loads.map(pick))
+    const rate = of((load) => load.requestsPerSecond).toFixed(0)
+    const failed = loads.reduce((sum, load) => sum + load.failed, 0)
     console.log(
-      `${name.padEnd(24)} ${of((load) => load.requestsPerSecond)
-        .toFixed(0)
-        .padStart(
-          7,
-        )} requests/s  ${of((load) => load.cpuMicroseconds).toFixed(1)} us CPU each  p99 ${of((load) => load.p99Ms).toFixed(2)} ms`,
+      `${name.padEnd(24)} ${rate.padStart(7)} requests/s  ${of((load) => load.cpuMicroseconds).toFixed(1)} us CPU each  p99 ${of((load) => load.p99Ms).toFixed(2)} ms${failed > 0 ? `  ${failed} FAILED` : ''}`,
     )
   }
   const p99 = ({ hot: target }: Running) => median((hot.get(target.name) as Load[]).map((load) => load.p99Ms))
