@@ -143,8 +143,8 @@ const noTokens: readonly string[] = []
 export function bind<A extends Action>(action: A, row: Row<A>): Bound {
   const { in: members, emptyBody } = model.operations[action]
   const takes = Object.entries<Take>(row.takes)
-  const gives = Object.entries<Give>(row.gives).filter(
-    (entry): entry is [string, Exclude<Give, { never: string }>] => !(typeof entry[1] === 'object'),
+  const gives = Object.entries<Give>(row.gives).flatMap(([member, give]) =>
+    typeof give === 'object' ? [] : [{ begin: `${JSON.stringify(member)}:`, give }],
   )
   const nameOf = typeof row.operation === 'string' ? () => row.operation as string : row.operation
   return {
@@ -174,9 +174,13 @@ export function bind<A extends Action>(action: A, row: Row<A>): Bound {
       const source = output as Output
       row.afterwards?.(source, asked)
       if (emptyBody === true) return ''
-      const answer: Record<string, unknown> = {}
-      for (const [member, give] of gives) answer[member] = typeof give === 'string' ? source[give] : give(source, asked)
-      return JSON.stringify(answer)
+      // As JSON.stringify would write the object, which need not be made.
+      let answer = ''
+      for (const { begin, give } of gives) {
+        const value = JSON.stringify(typeof give === 'string' ? source[give] : give(source, asked))
+        if (value !== undefined) answer += `${answer === '' ? '{' : ','}${begin}${value}`
+      }
+      return answer === '' ? '{}' : `${answer}}`
     },
   }
 }

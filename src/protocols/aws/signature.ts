@@ -22,6 +22,8 @@ export type SignatureClaim = {
   /** Lower case, sorted, joined with semicolons; as it was sent. */
   readonly signedHeaders: string
   readonly signedHeaderNames: readonly string[]
+  /** Headers that would have to be among them, and are not: they must not be there. */
+  readonly neededUnsigned: readonly string[]
 }
 
 export type SignatureCheck = {
@@ -72,7 +74,7 @@ export function openSignatureCheck(from: {
         })
       const timestamp = header(request, 'x-amz-date') ?? ''
       checkTime(timestamp, readTime(timestamp), claim.day, clock.wall())
-      requireSigned(request, claim.signedHeaderNames)
+      requireUnsent(request, claim.neededUnsigned)
       const bodyHash = hash('sha256', request.body, 'hex')
       const claimedHash = header(request, 'x-amz-content-sha256')
       if (claimedHash !== undefined && claimedHash !== bodyHash)
@@ -160,6 +162,7 @@ function parseClaim(authorization: string): SignatureClaim {
     credentialScope: credential.slice(accessKeyId.length + 1),
     signedHeaders,
     signedHeaderNames,
+    neededUnsigned: mustBeSigned.filter((name) => !signedHeaderNames.includes(name)),
   }
 }
 
@@ -196,8 +199,6 @@ function macOf({ inner, outer }: SigningKey, message: string): string {
   return hash('sha256', outer, 'hex')
 }
 
-const ascii = /^[\0-\x7f]*$/
-
 /** Its hash is over bytes: header values are bytes to HTTP, and one character each to node:http. */
 export function canonicalRequest(
   request: Pick<HttpRequest, 'method' | 'path' | 'query' | 'headers'>,
@@ -214,7 +215,7 @@ export function canonicalRequest(
   }
   text += `\n${claim.signedHeaders}\n${bodyHash}`
   // ASCII, as nearly always, is the same bytes as UTF-8, which is what a text is hashed as.
-  return ascii.test(text) ? text : Buffer.from(text, 'latin1')
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text, 'latin1')
 }
 
 /** Sorted by code unit of the encoded names, then values; a name without a value gets an empty one. */
@@ -290,9 +291,9 @@ function compact(at: number): string {
 /** What this service reads must be under the signature: else somebody between could ask for another operation. */
 const mustBeSigned = ['host', 'x-amz-date', 'x-amz-target', 'x-amz-content-sha256'] as const
 
-function requireSigned(request: Pick<HttpRequest, 'headers'>, names: readonly string[]): void {
-  for (const name of mustBeSigned)
-    if (request.headers[name] !== undefined && !names.includes(name))
+function requireUnsent(request: Pick<HttpRequest, 'headers'>, names: readonly string[]): void {
+  for (const name of names)
+    if (request.headers[name] !== undefined)
       throw problem('SignatureMismatch', {
         message: `'${name}' must be a 'SignedHeader' in the AWS Authorization header.`,
       })

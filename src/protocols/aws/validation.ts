@@ -18,18 +18,20 @@ const mostFailures = 20
 
 export function validatorFor(members: Members): Validator {
   const check = structureCheck(members)
-  const names = Object.keys(members)
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw notSerializable('The body must be a JSON object.')
     const failures: Failures = []
     check(value, '', failures)
     if (failures.length > 0) throw validationProblem(failures)
-    const source = value as Record<string, unknown>
-    const given: Record<string, unknown> = {}
-    for (const name of names) if (source[name] !== undefined && source[name] !== null) given[name] = source[name]
+    const given = value as Given
+    for (const name in given) if (given[name] === null) return withoutNulls(given)
     return given
   }
+}
+
+function withoutNulls(given: Given): Given {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))
 }
 
 export function validationProblem(failures: readonly string[]) {
