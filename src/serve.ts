@@ -21,7 +21,7 @@ import { defaultLimits, type Face } from './protocols/http.ts'
 import { operationsFace } from './protocols/operations-face.ts'
 import { restFace } from './protocols/rest/face.ts'
 import { openApiDocument } from './protocols/rest/openapi.ts'
-import { type Listener, listen, type RunningServer } from './protocols/server.ts'
+import { cannotListen, type Listener, listen, type RunningServer } from './protocols/server.ts'
 import { redoDeletions } from './redo-deletions.ts'
 import { openSetupLinks } from './setup-links.ts'
 import type { Logger } from './telemetry/log.ts'
@@ -225,10 +225,7 @@ export async function startFaces(needs: Needs, options: FacesOptions): Promise<R
       )
   } catch (error) {
     await Promise.all(servers.map((server) => server.close(0)))
-    throw problem('Unavailable', {
-      message: `It cannot listen: ${(error as Error).message}`,
-      mend: 'Is another Keyward running? Set KEYWARD_HTTPS_PORT and KEYWARD_HTTP_PORT to free ports.',
-    })
+    throw cannotListen(error)
   }
   return {
     service,

@@ -17,7 +17,7 @@ import { monotonic, systemClock, systemRandom } from './machine.ts'
 import { type FirstCredentials, newAccount } from './operations/access/accounts.ts'
 import type { StartedFacts } from './processes/calls.ts'
 import { supervise } from './processes/supervisor.ts'
-import type { Listener } from './protocols/server.ts'
+import { type Listener, requireFree } from './protocols/server.ts'
 import { type RotationReport, rotateRootKey } from './root-rotation.ts'
 import { startService } from './serve.ts'
 import { type DevServer, devFolder, exportLines } from './server-commands.ts'
@@ -37,6 +37,8 @@ export async function serve(
   // By the setting's own rules.
   const config = loadConfig(given === undefined ? environment : { ...environment, KEYWARD_PROCESSES: given })
   const processes = processesOf(config)
+  // Before anything is made: the first start shows the administrator's credentials once, and only when it serves.
+  await requireFree(placesOf(config))
   if (processes > 1) await serveInProcesses(config, processes, terminal)
   else await serveAlone(config, environment, terminal)
 }
@@ -88,10 +90,15 @@ async function serveInProcesses(config: Config, processes: number, terminal: Ter
 }
 
 export async function listenersOf(config: Config, world: OpenWorld): Promise<readonly Listener[]> {
+  const [https, http] = placesOf(config)
+  return [{ ...https, tls: await tlsFiles(config, world.clock.wall()) }, http]
+}
+
+function placesOf({ httpsHost, httpsPort, httpPort }: Config) {
   return [
-    { host: config.httpsHost, port: config.httpsPort, tls: await tlsFiles(config, world.clock.wall()) },
-    { host: 'localhost', port: config.httpPort },
-  ]
+    { host: httpsHost, port: httpsPort },
+    { host: 'localhost', port: httpPort },
+  ] as const
 }
 
 /** What there is to say of the installation when the service has started; at its first start it is made. */
@@ -111,11 +118,12 @@ export async function installationFacts(config: Config, world: OpenWorld): Promi
 
 function serveWords(config: Config, { urls: [https = '', http = ''], words, first }: StartedFacts): string {
   const httpsPort = Number(new URL(https).port)
+  const everywhere = /^https:\/\/(0\.0\.0\.0|\[::\]):/.test(https)
   return [
     '',
     `  Keyward ${version}`,
     '',
-    `  HTTPS     ${https}`,
+    `  HTTPS     ${everywhere ? `https://localhost:${httpsPort}   (and every address of this machine)` : https}`,
     `  HTTP      ${http}   (this machine only)`,
     ...(config.console ? [`  Console   ${consoleAddress(config, httpsPort)}${first?.setupPath ?? '/ui/'}`] : []),
     ...(config.console && first !== undefined

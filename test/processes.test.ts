@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect as connectSocket } from 'node:net'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect as connectSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -381,4 +381,16 @@ test('a start that cannot be says why, and leaves nothing running', onLinux, asy
   writeFileSync(place, bytes, { mode: 0o600 })
   await assert.rejects(serveProcesses(data, 0), /whole number, 1 to 64/)
   await assert.rejects(serveProcesses(data, 2, { environment: { KEYWARD_STORE: 'memory' } }), /serve over SQLite/)
+
+  // The credentials of a first start are shown once: where it could not show them, it makes none.
+  const taken = createServer().listen(0, '127.0.0.1')
+  t.after(() => taken.close())
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  for (const processes of [1, 2]) {
+    const fresh = dataFor(t)
+    const environment = { KEYWARD_HTTP_PORT: String(port) }
+    await assert.rejects(serveProcesses(fresh, processes, { environment }), /cannot listen.*KEYWARD_HTTP_PORT/s)
+    assert.equal(existsSync(fresh), false)
+  }
 })

@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer, type Server as NetServer } from 'node:net'
 import { Problem, problem } from '../domain/errors.ts'
 import type { Face, HttpAnswer, HttpRequest, Limits } from './http.ts'
 
@@ -57,9 +57,9 @@ export async function listen(listener: Listener, options: ServerOptions): Promis
         close: async (graceMs) => void (await Promise.all([first.close(graceMs), second.close(graceMs)])),
       }
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return first
+      if (isNoAddress(error)) return first
       await first.close(0)
+      const { code } = error as NodeJS.ErrnoException
       // A port that was free at one address only: another one is drawn.
       if (code !== 'EADDRINUSE' || listener.port !== 0 || attempt === mostDraws) throw error
     }
@@ -67,6 +67,45 @@ export async function listen(listener: Listener, options: ServerOptions): Promis
 }
 
 const mostDraws = 10
+
+/** A Problem `Unavailable` where something else listens at one of these already; nothing is made for that. */
+export async function requireFree(listeners: readonly Pick<Listener, 'host' | 'port'>[]): Promise<void> {
+  for (const { host, port } of listeners)
+    for (const address of host === 'localhost' ? ['127.0.0.1', '::1'] : [host]) {
+      const server = createServer()
+      try {
+        await listening(server, port, address)
+      } catch (error) {
+        if (address === '::1' && isNoAddress(error)) continue
+        throw cannotListen(error)
+      } finally {
+        server.close()
+      }
+    }
+}
+
+export function cannotListen(cause: unknown): Problem {
+  return problem('Unavailable', {
+    message: `It cannot listen: ${(cause as Error).message}`,
+    mend: 'Is another Keyward running? Set KEYWARD_HTTPS_PORT and KEYWARD_HTTP_PORT to free ports.',
+  })
+}
+
+/** The machine has no such address. */
+function isNoAddress(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
+}
+
+function listening(server: NetServer, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
 
 async function listenAt(listener: Listener, options: ServerOptions): Promise<RunningServer> {
   const secure = listener.tls !== undefined
@@ -78,13 +117,7 @@ async function listenAt(listener: Listener, options: ServerOptions): Promise<Run
       : createHttpsServer({ ...common, ...listener.tls, minVersion: 'TLSv1.2' }, handle)
   server.keepAliveTimeout = timeouts.keepAlive
   server.maxRequestsPerSocket = 0
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(listener.port, listener.host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  await listening(server, listener.port, listener.host)
   const { port } = server.address() as AddressInfo
   const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
   return {
