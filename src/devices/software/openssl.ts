@@ -1,5 +1,5 @@
 /**
- * The one door to node:ffi: calls into the OpenSSL that Node itself carries, for what node:crypto cannot say. That is
+ * The one door to the OpenSSL that Node itself carries, by node:ffi, for what node:crypto cannot say. That is
  * signatures over a digest that somebody else made, SM2, Ed25519ph, ML-DSA's external mu, and ECDH on the SM2 curve
  * (docs/decisions/sm2-and-digest-signing.md); and for what it says dearly: GCM and single blocks, which every request
  * needs. Every return code is checked, everything allocated is freed, and the error queue of the thread is left empty,
