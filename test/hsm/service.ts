@@ -10,11 +10,15 @@ const binding = bindingOf('AES_256')
 const [wrappingAlgorithm] = device.capabilities.imports
 if (wrappingAlgorithm === undefined) throw new Error('the token imports nothing')
 const pair = await device.generateWrappingKey('RSA_2048', binding)
-// A pair that is made in the token, and is used; and one of this process's own, whose private half can be found here.
-const rsa = bindingOf('RSA_2048')
-const made = versionOf(rsa, await device.generate(rsa))
-for (let round = 0; round < 20; round += 1)
-  await device.sign(made, 'RSASSA_PSS_SHA_256', { type: 'RAW', message: Buffer.from(`message ${round}`) })
+// Pairs that are made in the token, and are used; and one of this process's own, whose private half can be found here.
+const rsaPublicKeys: (string | undefined)[] = []
+for (let pairs = 0; pairs < 8; pairs += 1) {
+  const rsa = bindingOf('RSA_2048')
+  const made = versionOf(rsa, await device.generate(rsa))
+  for (let round = 0; round < 20; round += 1)
+    await device.sign(made, 'RSASSA_PSS_SHA_256', { type: 'RAW', message: Buffer.from(`message ${round}`) })
+  rsaPublicKeys.push(made.publicKey)
+}
 const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
 own.privateKey.export({ format: 'der', type: 'pkcs8' }).fill(0)
 process.send?.({
@@ -22,7 +26,7 @@ process.send?.({
   wrappingAlgorithm,
   publicKey: pair.publicKey,
   agent: device.agentProcessId(),
-  rsaPublicKey: made.publicKey,
+  rsaPublicKeys,
   ownPublicKey: own.publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
 })
 

@@ -5,6 +5,13 @@ import type { Duplex } from 'node:stream'
 import { type ProblemCode, problem } from '../../domain/errors.ts'
 import { encodeFrame, type Frame, frameReader, outcomes, type Verb, verbs } from './frames.ts'
 
+/**
+ * For the C library of the agent (glibc.malloc in glibc's manual, "Memory Allocation Tunables"): what is freed is overwritten
+ * at once. Modules leave numbers behind that they have computed with: softhsm2 an encoding of each pair that it makes.
+ * Without the cache of freed pieces, which would be passed over.
+ */
+const overwritesFreed = 'glibc.malloc.perturb=90:glibc.malloc.tcache_count=0'
+
 export type AgentOptions = {
   /** The environment of the child: nothing else is in it. */
   readonly environment: Readonly<Record<string, string>>
@@ -120,7 +127,11 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
         // Its own group: what a terminal sends to the service must not end the agent before the last request.
         detached: true,
         cwd: '/',
-        env: { ...options.environment, UV_THREADPOOL_SIZE: String(options.sessions + 1) },
+        env: {
+          ...options.environment,
+          GLIBC_TUNABLES: overwritesFreed,
+          UV_THREADPOOL_SIZE: String(options.sessions + 1),
+        },
         stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       },
     )
