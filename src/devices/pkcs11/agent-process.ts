@@ -7,10 +7,11 @@ import { encodeFrame, type Frame, frameReader, outcomes, type Verb, verbs } from
 
 /**
  * For the C library of the agent (glibc.malloc in glibc's manual, "Memory Allocation Tunables"): what is freed is overwritten
- * at once. Modules leave numbers behind that they have computed with: softhsm2 an encoding of each pair that it makes.
- * Without the cache of freed pieces, which would be passed over.
+ * at once, and what is given out is zeros (255 does that: a module that reads before it writes is better off, not worse).
+ * Modules leave numbers behind that they have computed with: softhsm2 an encoding of one pair in four that it makes. Without
+ * the cache of freed pieces, which would be passed over.
  */
-const overwritesFreed = 'glibc.malloc.perturb=90:glibc.malloc.tcache_count=0'
+const overwritesFreed = 'glibc.malloc.perturb=255:glibc.malloc.tcache_count=0'
 
 export type AgentOptions = {
   /** The environment of the child: nothing else is in it. */
