@@ -49,18 +49,17 @@ export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
   const checkRead = database.prepare('SELECT writes FROM probe')
   const unsettledRead = database.prepare('SELECT log, record FROM unsettled ORDER BY sequence')
 
-  const readsWithNext = new Map<Collection, StatementSync>()
-  for (const [collection, { next }] of Object.entries(facts))
-    if (next !== undefined)
-      readsWithNext.set(
-        collection as Collection,
-        database.prepare(
-          `SELECT 0 AS is_next, * FROM (${selectText(collection)} WHERE r.partition = ?1 AND r.id = ?2)
-          UNION ALL SELECT 1, * FROM (${selectText(next.collection)} WHERE r.partition = ?1
-            AND r.${columnOf(next.index)} >= ?3 AND r.${columnOf(next.index)} < ?4
-            ORDER BY r.${columnOf(next.index)} DESC, r.id DESC LIMIT 1)`,
-        ),
-      )
+  const readsWithNext = new Map<string, { statement: StatementSync; prefix: (id: string) => string }>()
+  for (const [collection, { next }] of Object.entries(facts)) {
+    if (next === undefined) continue
+    const column = `r.${columnOf(next.index)}`
+    const statement = database.prepare(
+      `SELECT 0 AS is_next, * FROM (${selectText(collection)} WHERE r.partition = ?1 AND r.id = ?2)
+      UNION ALL SELECT 1, * FROM (${selectText(next.collection)} WHERE r.partition = ?1
+        AND ${column} >= ?3 AND ${column} < ?4 ORDER BY ${column} DESC, r.id DESC LIMIT 1)`,
+    )
+    readsWithNext.set(collection, { statement, prefix: next.prefix })
+  }
 
   function get<C extends Collection>(collection: C, partition: string, id: string): Collections[C] | undefined {
     const found = pointReads[collection].get(sortableText(partition), sortableText(id))
@@ -70,11 +69,10 @@ export function readerOn(database: DatabaseSync, facts: FactsOfAll): Reader {
   return {
     get,
     getWithNext: (collection, partition, id) => {
-      const { next } = facts[collection]
-      const statement = readsWithNext.get(collection)
-      if (next === undefined || statement === undefined) return { record: get(collection, partition, id) }
-      const prefix = sortableText(next.prefix(id))
-      const found = statement.all(sortableText(partition), sortableText(id), prefix, endOfPrefix(prefix))
+      const along = readsWithNext.get(collection)
+      if (along === undefined) return { record: get(collection, partition, id) }
+      const prefix = sortableText(along.prefix(id))
+      const found = along.statement.all(sortableText(partition), sortableText(id), prefix, endOfPrefix(prefix))
       const textOf = (place: number) => found.find((row) => row.is_next === place)?.text as string | undefined
       const [text, nextText] = [textOf(0), textOf(1)]
       return {
