@@ -14,7 +14,7 @@ import type { OpenedKey } from '../src/devices/software/algorithms.ts'
 import { type KeyPair, openPair, type PairSpec } from '../src/devices/software/key-pair.ts'
 import { pairAnswers } from '../src/devices/software/known-answers-pairs.ts'
 import { Unsealed } from '../src/devices/software/material.ts'
-import { type OpensslJob, runOpenssl } from '../src/devices/software/openssl.ts'
+import { type Job, runOpenssl } from '../src/devices/software/openssl-calls.ts'
 import { pairAlgorithms } from '../src/devices/software/pairs.ts'
 import { createPool } from '../src/devices/software/pool.ts'
 import type { EncryptionAlgorithm, SigningAlgorithm } from '../src/domain/specs.ts'
@@ -24,28 +24,21 @@ const concurrency = 16
 const message = Buffer.from('the message of a benchmark')
 const digest = (name: string) => hash(name, message, 'buffer')
 
-type Inline = OpensslJob extends infer J ? (J extends OpensslJob ? Omit<J, 'key'> : never) : never
-
 type Row = {
   readonly name: string
   readonly spec: PairSpec
-  /** The call itself, on this thread; absent where the device makes it there anyway. */
-  readonly job?: Inline
-  /** The same through the device: on another thread, if it is a slow one. */
+  /** The call itself, on this thread. */
+  readonly job: Job
+  /** The same through the device and its threads. */
   readonly device: (key: OpenedKey) => Promise<unknown> | undefined
   /** For `openssl speed`, and which of the two rates that it prints. */
   readonly openssl?: readonly [algorithm: string, rate: 0 | 1]
 }
 
-const signing = (
-  spec: PairSpec,
-  algorithm: SigningAlgorithm,
-  job: Inline | undefined,
-  openssl?: Row['openssl'],
-): Row => ({
+const signing = (spec: PairSpec, algorithm: SigningAlgorithm, job: Job, openssl?: Row['openssl']): Row => ({
   name: `${spec} sign`,
   spec,
-  ...(job && { job }),
+  job,
   device: (key) => key.sign?.(algorithm, { type: 'RAW', message }),
   ...(openssl && { openssl }),
 })
@@ -58,7 +51,7 @@ const rsa = (bits: 2048 | 3072 | 4096): Row =>
     [`rsa${bits}`, 0],
   )
 
-const overDigest = (name: string): Inline => ({ call: 'sign', scheme: 'DIGEST', input: digest(name) })
+const overDigest = (name: string): Job => ({ call: 'sign', scheme: 'DIGEST', input: digest(name) })
 
 const known = (base64: string | undefined) => Buffer.from(base64 ?? '', 'base64')
 const { SM2 } = pairAnswers
@@ -79,11 +72,11 @@ const rows: readonly Row[] = [
     device: (key) => key.asymmetricDecrypt?.(rsaOaep, rsaCiphertext),
     openssl: ['rsa2048', 0],
   },
-  signing('EC_P256', 'ECDSA_SHA_256', undefined, ['ecdsap256', 0]),
+  signing('EC_P256', 'ECDSA_SHA_256', overDigest('sha256'), ['ecdsap256', 0]),
   signing('EC_P384', 'ECDSA_SHA_384', overDigest('sha384'), ['ecdsap384', 0]),
   signing('EC_P521', 'ECDSA_SHA_512', overDigest('sha512'), ['ecdsap521', 0]),
   signing('EC_SECP256K1', 'ECDSA_SHA_256', overDigest('sha256')),
-  signing('ED25519', 'ED25519_SHA_512', undefined, ['ed25519', 0]),
+  signing('ED25519', 'ED25519_SHA_512', { call: 'sign', scheme: 'ED25519', input: message }, ['ed25519', 0]),
   signing('ML_DSA_44', 'ML_DSA_SHAKE_256', { call: 'sign', scheme: 'ML_DSA', input: message }),
   signing('ML_DSA_65', 'ML_DSA_SHAKE_256', { call: 'sign', scheme: 'ML_DSA', input: message }),
   signing('ML_DSA_87', 'ML_DSA_SHAKE_256', { call: 'sign', scheme: 'ML_DSA', input: message }),
@@ -128,13 +121,12 @@ export async function benchAsymmetric(
       const material = () => new Unsealed(known(pairAnswers[row.spec].privateKey))
       const pair: KeyPair = openPair(row.spec, material())
       const key = table[row.spec].open(material())
-      const job = row.job && ({ ...row.job, key: pair.native.address } as OpensslJob)
       const inline: Rate[] = []
       const pooled: Rate[] = []
       const beside: number[] = []
       for (let round = 0; round <= rounds; round += 1) {
         const measured = [
-          await rate(1, seconds, async () => (job ? runOpenssl(job) : row.device(key))),
+          await rate(1, seconds, async () => runOpenssl(pair.native, row.job)),
           await rate(concurrency, seconds, async () => row.device(key)),
         ]
         // The first round warms up.

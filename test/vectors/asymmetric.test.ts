@@ -60,7 +60,7 @@ function accepts(valid: boolean): Verdict {
 }
 
 function rsaSignatures(file: string, spec: PairSpec, digest: string, algorithm: SigningAlgorithm): void {
-  signatures(file, spec, digest, 100, (key, message, signature) => verifyRsa(key, algorithm, message, signature))
+  signatures(file, spec, digest, 100, (key, message, signature) => verifyRsa(pool, key, algorithm, message, signature))
 }
 
 rsaSignatures('rsa_pss_2048_sha256_mgf1_32_test.json', 'RSA_2048', 'sha256', 'RSASSA_PSS_SHA_256')
@@ -83,7 +83,7 @@ wycheproof<Signers, Signed>('ed25519_test.json', {
   atLeast: 150,
   async answer({ publicKeyDer }, { msg, sig }) {
     const message = { type: 'RAW', message: fromHex(msg) } as const
-    return accepts(await verifyEd25519(halfOf('ED25519', publicKeyDer), 'ED25519_SHA_512', message, fromHex(sig)))
+    return accepts(await verifyEd25519(pool, halfOf('ED25519', publicKeyDer), 'ED25519_SHA_512', message, fromHex(sig)))
   },
 })
 

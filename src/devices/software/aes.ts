@@ -6,7 +6,7 @@
 import type { Random } from '../../domain/ports.ts'
 import type { Algorithms } from './algorithms.ts'
 import { type Aead, messageKeyGcm } from './gcm.ts'
-import { aesBlocks } from './openssl.ts'
+import { aesBlocks } from './openssl-ciphers.ts'
 import { aeadKey, plainKey } from './plain.ts'
 
 const blockBytes = 16

@@ -4,7 +4,6 @@ import type { Signable } from '../../domain/ports.ts'
 import type { SigningAlgorithm } from '../../domain/specs.ts'
 import { curvePoint, invalidPeer } from './curve-point.ts'
 import type { EcSpec, KeyPair, PublicHalf } from './key-pair.ts'
-import { runOpenssl, signDigest } from './openssl.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, digestOf } from './signable.ts'
 
@@ -37,8 +36,8 @@ export async function signEc(
 ): Promise<Uint8Array> {
   const { hash, quick } = curveOf(pair, algorithm)
   const digest = digestOf(message, algorithm, hash)
-  if (quick) return signDigest(pair.native, digest)
-  return pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: digest })
+  const job = { call: 'sign', scheme: 'DIGEST', input: digest } as const
+  return quick ? pool.runQuick(pair.native, job) : pool.run(pair.native, job)
 }
 
 /** OpenSSL writes the signature anew from what it read and compares: another encoding of r and s is not valid. */
@@ -51,7 +50,7 @@ export async function verifyEc(
 ): Promise<boolean> {
   const { hash, quick } = curveOf(key, algorithm)
   const job = { call: 'verify', scheme: 'DIGEST', input: digestOf(message, algorithm, hash), signature } as const
-  return quick ? runOpenssl({ ...job, key: key.native.address }) : pool.run(key.native, job)
+  return quick ? pool.runQuick(key.native, job) : pool.run(key.native, job)
 }
 
 /** The x-coordinate of the shared point, as long as the field. Throws `InvalidPublicKey`. */

@@ -1,4 +1,4 @@
-import { type GcmCipher, gcmOf } from './openssl.ts'
+import { type GcmCipher, gcmOf } from './openssl-ciphers.ts'
 
 export const tagBytes = 16
 /** Both constructions that stand on GCM here have a nonce of 192 bits: it can be drawn at random without a bound. */

@@ -10,7 +10,7 @@ import { derTag, isSequence, readElement, readSequence } from './asn1.ts'
 import { type CurveSpec, curvePoint } from './curve-point.ts'
 import { canonicalCurveKey } from './curve-private-key.ts'
 import { Unsealed } from './material.ts'
-import { NativeKey } from './openssl.ts'
+import { NativeKey } from './native-key.ts'
 import type { Pool } from './pool.ts'
 
 export type RsaSpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096'

@@ -16,7 +16,7 @@ const rsa: Compute = (pool, pair) => ({
   asymmetricEncrypt: (algorithm, plaintext) => encryptRsa(pair, algorithm, plaintext),
   asymmetricDecrypt: (algorithm, ciphertext) => decryptRsa(pool, pair, algorithm, ciphertext),
   sign: (algorithm, message) => signRsa(pool, pair, algorithm, message),
-  verify: (algorithm, message, signature) => verifyRsa(pair, algorithm, message, signature),
+  verify: (algorithm, message, signature) => verifyRsa(pool, pair, algorithm, message, signature),
 })
 
 const ecdsa: Compute = (pool, pair) => ({
@@ -29,9 +29,9 @@ const ec: Compute = (pool, pair) => ({
   agree: (peerPublicKey) => agreeEc(pool, pair, peerPublicKey),
 })
 
-const ed25519: Compute = (_pool, pair) => ({
-  sign: (algorithm, message) => signEd25519(pair, algorithm, message),
-  verify: (algorithm, message, signature) => verifyEd25519(pair, algorithm, message, signature),
+const ed25519: Compute = (pool, pair) => ({
+  sign: (algorithm, message) => signEd25519(pool, pair, algorithm, message),
+  verify: (algorithm, message, signature) => verifyEd25519(pool, pair, algorithm, message, signature),
 })
 
 const sm2: Compute = (pool, pair) => ({

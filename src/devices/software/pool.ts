@@ -1,24 +1,36 @@
 /**
- * Keeps the event loop free while keys compute. What takes longer than some 50 microseconds leaves the main thread: an
- * OpenSSL call goes to threads of our own, because node:ffi is synchronous; and the callback forms of node:crypto go to
- * libuv's threads, a bounded number at a time, because those are shared with the file system, and an audit record must
- * not wait to be synced until sixteen RSA keys are made. So signatures take the first way even where node:crypto has a
- * callback for them: it costs the main thread the same, and it grows with the cores.
+ * Keeps the event loop free while keys compute, and lets them compute on every core. An OpenSSL call goes to threads of
+ * our own, because node:ffi is synchronous; calls of some 100 microseconds at most go there too where several come at
+ * once, and the event loop takes part in them. The callback forms of node:crypto go to libuv's threads, a bounded number
+ * at a time, because those are shared with the file system, and an audit record must not wait to be synced until
+ * sixteen RSA keys are made. So signatures take the first way even where node:crypto has a callback for them: it costs
+ * the main thread less, and it grows with the cores.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { problem } from '../../domain/errors.ts'
-import { type NativeKey, type OpensslAnswers, OpensslFailure, type OpensslJob } from './openssl.ts'
-import type { Answer, Question } from './openssl-worker.ts'
-
-/** A job without the key's address, which the pool takes from the NativeKey itself. */
-export type Job = OpensslJob extends infer J ? (J extends OpensslJob ? Omit<J, 'key'> : never) : never
+import { type Desk, type Lane, mostThreads, newDeskMemory, openDesk } from './desk.ts'
+import type { NativeKey } from './native-key.ts'
+import {
+  type Answers,
+  abandon,
+  fitsSlot,
+  type Job,
+  type Laid,
+  layOut,
+  perform,
+  runOpenssl,
+  takeOff,
+} from './openssl-calls.ts'
+import type { ThreadOrders } from './openssl-worker.ts'
 
 type Done<T> = (error: Error | null, result: T) => void
 
 export type Pool = {
-  /** Runs the job on a thread. The arguments are copied. Rejects with OpensslFailure as `runOpenssl` throws it. */
-  run<J extends Job>(key: NativeKey, job: J): Promise<OpensslAnswers[J['call']]>
+  /** Runs the job on a thread. Its bytes are copied at once. Rejects with OpensslFailure as `runOpenssl` throws it. */
+  run<J extends Job>(key: NativeKey, job: J): Promise<Answers[J['call']]>
+  /** A job of some 100 microseconds at most: on a thread, or on this one, whichever has time first. */
+  runQuick<J extends Job>(key: NativeKey, job: J): Promise<Answers[J['call']]>
   /** Starts a callback form of node:crypto once there is room for it. */
   native<T>(start: (done: Done<T>) => void): Promise<T>
   /** As `native`, one at a time: making an RSA-4096 key takes a thread for a second. */
@@ -30,26 +42,24 @@ export type Pool = {
 /** libuv has four threads (UV_THREADPOOL_SIZE). With the slow lane that makes three: one is always left to files. */
 const nativeAtOnce = 2
 
-/** The main thread cannot feed more; and each thread is an engine of its own, of some ten megabytes. */
-const mostThreads = 16
-
 /** Beyond it an answer would come too late for whoever waits: some ten seconds of RSA-4096 on one core. */
 const longestQueue = 8_192
 
-/** Two to a thread: the next one is there already when the first is answered. */
-const perThread = 2
+/** Turns of the event loop that wait for quick calls, with nothing to do; then it sleeps until one is finished. */
+const mostIdleTurns = 8
 
 /** The flags of the process are not for its threads, and its environment is none of their business. */
 const threadOptions = { name: 'openssl', execArgv: ['--disable-warning=ExperimentalWarning'], env: {} }
 
-type Waiting = {
-  readonly key: NativeKey
-  readonly job: Job
-  readonly resolve: (answer: Uint8Array | boolean | undefined) => void
+type Settle = {
+  readonly resolve: (answer: Answers[Job['call']]) => void
   readonly reject: (error: unknown) => void
 }
 
-type Thread = { readonly worker: Worker; readonly underWay: Map<number, Waiting> }
+type Waiting = Settle & { readonly key: NativeKey; readonly job: Job }
+
+/** On the desk. `laid` holds the NativeKey, so that its address stays good until the answer is here. */
+type UnderWay = Settle & { readonly lane: Lane; readonly laid: Laid }
 
 /** `threads` of our own, without it as many as there are cores, up to sixteen. They start at first use. */
 export function createPool({
@@ -57,100 +67,284 @@ export function createPool({
 }: {
   readonly threads?: number
 } = {}): Pool {
-  const crew = new Set<Thread>()
-  const queue: Waiting[] = []
   const native = lane(nativeAtOnce)
   const slow = lane(1)
-  const unfinished = new Set<Promise<unknown>>()
-  let lastId = 0
+  /** Calls of node:crypto, for `close` to wait for. */
+  const nativeCalls = new Set<Promise<unknown>>()
   let closed = false
 
-  /** What is still to be answered, for `close` to wait for. */
+  function requireOpen(): void {
+    if (closed) throw problem('DeviceUnavailable')
+  }
+
   function tracked<T>(promise: Promise<T>): Promise<T> {
-    unfinished.add(promise)
-    const finished = () => unfinished.delete(promise)
+    nativeCalls.add(promise)
+    const finished = () => nativeCalls.delete(promise)
     promise.then(finished, finished)
     return promise
   }
 
-  function hire(): Thread {
-    const worker = new Worker(new URL('./openssl-worker.ts', import.meta.url), threadOptions)
-    const thread: Thread = { worker, underWay: new Map() }
-    worker.on('message', (answer: Answer) => {
-      const waiting = thread.underWay.get(answer.id)
-      if (waiting === undefined) return
-      thread.underWay.delete(answer.id)
-      dispatch()
-      if ('failure' in answer) waiting.reject(new OpensslFailure(answer.failure))
-      else waiting.resolve(answer.answer)
-      // An idle thread must not keep the process alive; a busy one must.
-      if (thread.underWay.size === 0) worker.unref()
+  // ------------------------------------------------------------------------------------------------------- the desk
+
+  /** Opened at first use: it has more than a megabyte. */
+  let opened: Desk | undefined
+  const freeSlots: Record<Lane, number[]> = { quick: [], slow: [] }
+  /** By slot. */
+  const underWay: (UnderWay | undefined)[] = []
+  const counts: Record<Lane, number> = { quick: 0, slow: 0 }
+  /** Slow jobs that have no slot yet. */
+  const queue: Waiting[] = []
+  let whenIdle: (() => void) | undefined
+
+  function theDesk(): Desk {
+    if (opened === undefined) {
+      opened = openDesk(newDeskMemory())
+      for (const lane of ['quick', 'slow'] as const) freeSlots[lane] = opened.ofLane(lane)
+    }
+    return opened
+  }
+
+  const isIdle = () => counts.quick + counts.slow + queue.length === 0
+
+  /** Throws where the job cannot be laid out; then nothing has happened. */
+  function offer(lane: Lane, key: NativeKey, job: Job, { resolve, reject }: Settle): void {
+    const desk = theDesk()
+    const index = freeSlots[lane].at(-1) as number
+    const laid = layOut(desk.slot(index), key, job)
+    freeSlots[lane].pop()
+    underWay[index] = { lane, laid, resolve, reject }
+    counts[lane] += 1
+    desk.offer(index)
+    if (lane === 'slow' || counts.quick > 1) wakeFor(lane)
+  }
+
+  /** What was under way in the slot, which is free now. Nothing of it may be looked at any more. */
+  function release(index: number): UnderWay {
+    const { [index]: one } = underWay as UnderWay[]
+    underWay[index] = undefined
+    counts[(one as UnderWay).lane] -= 1
+    freeSlots[(one as UnderWay).lane].push(index)
+    theDesk().clear(index)
+    return one as UnderWay
+  }
+
+  function settle(index: number): void {
+    const { laid } = underWay[index] as UnderWay
+    let answer: Answers[Job['call']]
+    try {
+      answer = takeOff(theDesk().slot(index), laid)
+    } catch (error) {
+      release(index).reject(error)
+      return
+    }
+    release(index).resolve(answer)
+  }
+
+  function fail(index: number, error: Error): void {
+    const { laid } = underWay[index] as UnderWay
+    abandon(theDesk().slot(index), laid)
+    release(index).reject(error)
+  }
+
+  function indexesWhere(found: (one: UnderWay, index: number) => boolean): readonly number[] {
+    return [...underWay.keys()].filter((index) => underWay[index] !== undefined && found(underWay[index], index))
+  }
+
+  /** True where something was finished. */
+  function collect(): boolean {
+    const desk = theDesk()
+    let found = false
+    for (let index = 0; index < underWay.length; index++)
+      if (underWay[index] !== undefined && desk.isFinished(index)) {
+        found = true
+        settle(index)
+      }
+    if (found) fill()
+    return found
+  }
+
+  /** What waits for a slot gets one. */
+  function fill(): void {
+    while (queue.length > 0 && freeSlots.slow.length > 0) {
+      const { key, job, ...settle } = queue.shift() as Waiting
+      try {
+        offer('slow', key, job, settle)
+      } catch (error) {
+        settle.reject(error)
+      }
+      // The desk has its own copy: nothing of a plaintext stays in this one.
+      for (const value of Object.values(job)) if (value instanceof Uint8Array) value.fill(0)
+    }
+    if (isIdle()) whenIdle?.()
+  }
+
+  // ---------------------------------------------------------------------------------------------------- the threads
+
+  /** By their numbers. The first is for slow calls alone: the others and the event loop are as many as the cores. */
+  const crew: (Worker | undefined)[] = new Array(threads).fill(undefined)
+  const firstOf = { slow: 0, quick: 1 } as const
+
+  /** Wakes a thread for a call that was offered; or hires one where all are at work. */
+  function wakeFor(lane: Lane): void {
+    let vacant: number | undefined
+    let atWork = 0
+    for (let thread = threads - 1; thread >= firstOf[lane]; thread--) {
+      if (crew[thread] === undefined) vacant = thread
+      else if (theDesk().wake(thread)) return
+      else atWork += 1
+    }
+    // The event loop itself is one of those who perform quick calls.
+    const wanted = lane === 'slow' ? counts.slow : counts.quick - 1
+    if (vacant === undefined || atWork >= wanted) return
+    try {
+      crew[vacant] = hire(vacant)
+    } catch (cause) {
+      // Quick calls need no thread, slow ones do.
+      if (lane === 'slow' && atWork === 0) failSlow(() => noThread(cause))
+    }
+  }
+
+  function hire(thread: number): Worker {
+    const desk = theDesk()
+    const lanes: readonly Lane[] = thread >= firstOf.quick ? ['quick', 'slow'] : ['slow']
+    desk.forget(thread)
+    const worker = new Worker(new URL('./openssl-worker.ts', import.meta.url), {
+      ...threadOptions,
+      workerData: { memory: desk.memory, thread, lanes } satisfies ThreadOrders,
     })
     let cause: unknown
     worker.on('error', (error) => {
       cause = error
     })
     worker.on('exit', () => {
-      crew.delete(thread)
-      for (const waiting of thread.underWay.values()) waiting.reject(problem('DeviceUnavailable', { cause }))
-      thread.underWay.clear()
-      dispatch()
+      crew[thread] = undefined
+      failThoseOf(thread, cause)
     })
-    crew.add(thread)
-    return thread
+    keepAlive(worker)
+    return worker
   }
 
-  /** The least busy thread that has room; a new one before any gets its second job. */
-  function idlest(): Thread | undefined {
-    let best: Thread | undefined
-    for (const thread of crew) if (best === undefined || thread.underWay.size < best.underWay.size) best = thread
-    if ((best === undefined || best.underWay.size > 0) && crew.size < threads) return hire()
-    return best !== undefined && best.underWay.size < perThread ? best : undefined
+  /** A thread is gone. What it had claimed is lost; where that was nothing, one call is, lest threads die for ever. */
+  function failThoseOf(thread: number, cause: unknown): void {
+    const desk = theDesk()
+    // What it finished last it may not have told any more.
+    collect()
+    const offered = () => indexesWhere(({ lane }, index) => lane === 'slow' && desk.isOffered(index))
+    const claimed = indexesWhere((_, index) => desk.isClaimedBy(index, thread))
+    for (const index of claimed.length > 0 ? claimed : offered().slice(0, 1))
+      fail(index, problem('DeviceUnavailable', { cause }))
+    if (offered().length > 0) wakeFor('slow')
+    fill()
+    hold(asleep && !isIdle())
   }
 
-  function dispatch(): void {
-    while (queue.length > 0) {
-      let thread: Thread | undefined
-      try {
-        thread = idlest()
-      } catch (cause) {
-        for (const waiting of queue.splice(0)) waiting.reject(noThread(cause))
-        return
-      }
-      if (thread === undefined) return
-      const waiting = queue.shift()
-      if (waiting === undefined) return
-      const id = ++lastId
-      // The map holds the NativeKey, so that its address stays good until the answer is here.
-      thread.underWay.set(id, waiting)
-      thread.worker.ref()
-      const job = { ...waiting.job, key: waiting.key.address } as OpensslJob
-      thread.worker.postMessage({ id, job } satisfies Question)
-      wipe(waiting.job)
+  function failSlow(error: () => Error): void {
+    for (const index of indexesWhere(({ lane }) => lane === 'slow')) fail(index, error())
+    for (const { reject } of queue.splice(0)) reject(error())
+  }
+
+  // ------------------------------------------------------------------------------------------------- the event loop
+
+  let scheduled = false
+  let idleTurns = 0
+  /** Until something is finished. */
+  let asleep = false
+  let holding = false
+
+  /** An idle thread must not keep the process alive; a busy one must, where nothing else does. */
+  function hold(alive: boolean): void {
+    if (holding === alive) return
+    holding = alive
+    for (const worker of crew) if (worker !== undefined) keepAlive(worker)
+  }
+
+  function keepAlive(worker: Worker): void {
+    if (holding) worker.ref()
+    else worker.unref()
+  }
+
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(turn)
+  }
+
+  /** Takes in what is finished, and performs one quick call where one is left. */
+  function turn(): void {
+    scheduled = false
+    let moved = collect()
+    const desk = theDesk()
+    const index = desk.takeBack('quick')
+    if (index !== undefined) {
+      moved = true
+      perform(desk.slot(index))
+      settle(index)
+      fill()
     }
+    if (counts.quick + counts.slow === 0) return
+    idleTurns = moved ? 0 : idleTurns + 1
+    if (counts.quick > 0 && idleTurns < mostIdleTurns) schedule()
+    else sleep()
+  }
+
+  function sleep(): void {
+    if (asleep) return
+    const desk = theDesk()
+    const count = desk.finishedCount()
+    const isFinished = (_: UnderWay, index: number) => desk.isFinished(index)
+    const more = indexesWhere(isFinished).length > 0 ? undefined : desk.moreFinished(count)
+    if (more === undefined) {
+      schedule()
+      return
+    }
+    asleep = true
+    hold(true)
+    more.then(() => {
+      asleep = false
+      hold(false)
+      idleTurns = 0
+      turn()
+    })
   }
 
   return {
-    async run<J extends Job>(key: NativeKey, job: J) {
-      if (closed) throw problem('DeviceUnavailable')
-      if (queue.length >= longestQueue) throw problem('Throttled')
-      const { promise, resolve, reject } = Promise.withResolvers<OpensslAnswers[J['call']]>()
-      queue.push({ key, job: copied(job), resolve: resolve as Waiting['resolve'], reject })
-      dispatch()
-      return tracked(promise)
-    },
+    run: (key, job) =>
+      new Promise<Answers[Job['call']]>((resolve, reject) => {
+        requireOpen()
+        theDesk()
+        if (!fitsSlot(key, job)) return resolve(runOpenssl(key, job))
+        if (queue.length === 0 && freeSlots.slow.length > 0) offer('slow', key, job, { resolve, reject })
+        else if (queue.length >= longestQueue) throw problem('Throttled')
+        else queue.push({ key, job: copied(job), resolve, reject })
+        if (counts.slow > 0) sleep()
+      }) as Promise<never>,
+    runQuick: (key, job) =>
+      new Promise<Answers[Job['call']]>((resolve, reject) => {
+        requireOpen()
+        theDesk()
+        // On one core, and with so many of them under way, threads are no help.
+        if (threads <= firstOf.quick || freeSlots.quick.length === 0 || !fitsSlot(key, job))
+          return resolve(runOpenssl(key, job))
+        offer('quick', key, job, { resolve, reject })
+        schedule()
+      }) as Promise<never>,
     native: async (start) => {
-      if (closed) throw problem('DeviceUnavailable')
+      requireOpen()
       return tracked(native(start))
     },
     nativeSlow: async (start) => {
-      if (closed) throw problem('DeviceUnavailable')
+      requireOpen()
       return tracked(slow(start))
     },
     async close() {
       closed = true
-      await Promise.allSettled(unfinished)
-      await Promise.all([...crew].map(({ worker }) => worker.terminate()))
+      await Promise.allSettled(nativeCalls)
+      if (!isIdle()) {
+        await new Promise<void>((resolve) => {
+          whenIdle = resolve
+        })
+      }
+      await Promise.all(crew.map((worker) => worker?.terminate()))
     },
   }
 }
@@ -163,16 +357,11 @@ function noThread(cause: unknown): Error {
   })
 }
 
-/** In buffers of its own: a message clones the whole buffer below a view, and the bytes of others with it. */
+/** Whoever gave the bytes may change them while the job waits for a place. */
 function copied(job: Job): Job {
   const copy: Record<string, unknown> = { ...job }
   for (const [name, value] of Object.entries(job)) if (value instanceof Uint8Array) copy[name] = new Uint8Array(value)
   return copy as Job
-}
-
-/** The thread has its own copy: nothing of a plaintext stays in this one. */
-function wipe(job: Job): void {
-  for (const value of Object.values(job)) if (value instanceof Uint8Array) value.fill(0)
 }
 
 /** At most `atOnce` calls under way, the others in order. */

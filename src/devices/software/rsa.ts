@@ -4,7 +4,6 @@ import { problem } from '../../domain/errors.ts'
 import type { Signable } from '../../domain/ports.ts'
 import type { EncryptionAlgorithm, SigningAlgorithm } from '../../domain/specs.ts'
 import type { KeyPair, PublicHalf } from './key-pair.ts'
-import { runOpenssl } from './openssl.ts'
 import type { Pool } from './pool.ts'
 import { algorithmMismatch, digestOf } from './signable.ts'
 
@@ -38,8 +37,9 @@ export async function signRsa(
   return pool.run(pair.native, { call: 'sign', scheme, input: digestOf(message, algorithm, scheme.hash) })
 }
 
-/** Without the pool: a verification takes 20 to 90 microseconds. */
+/** A quick call: 20 to 90 microseconds. */
 export async function verifyRsa(
+  pool: Pool,
   key: PublicHalf,
   algorithm: SigningAlgorithm,
   message: Signable,
@@ -49,7 +49,7 @@ export async function verifyRsa(
   const input = digestOf(message, algorithm, scheme.hash)
   // RFC 8017, 8.1.2 and 8.2.2: one octet string stands for a signature. OpenSSL takes PSS without its leading zeros too.
   if (signature.length !== modulusBytes(key)) return false
-  return runOpenssl({ call: 'verify', key: key.native.address, scheme, input, signature })
+  return pool.runQuick(key.native, { call: 'verify', scheme, input, signature })
 }
 
 /** MGF1 runs over the same hash as the label: what both clouds mean, and what Java does not do unless told. */

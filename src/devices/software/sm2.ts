@@ -137,7 +137,7 @@ export function isSm2Ciphertext(ciphertext: Uint8Array): boolean {
 export async function agreeSm2(pool: Pool, pair: KeyPair, peerPublicKey: Uint8Array): Promise<Uint8Array> {
   const peerPoint = curvePoint('SM2', peerPublicKey)
   if (peerPoint === undefined) throw invalidPeer('SM2')
-  const shared = await pool.run(pair.native, { call: 'sm2Agree', peerPoint })
+  const shared = await pool.run(pair.native, { call: 'sm2Agree', input: peerPoint })
   if (shared === undefined) throw invalidPeer('SM2')
   return shared
 }
