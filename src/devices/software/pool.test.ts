@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createPublicKey, hash, verify } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -89,6 +90,22 @@ test('quick calls are shared between the threads and the event loop, and each ha
   const all = process.cpuUsage(everywhere)
   // Each thread that helps has its part of the time; the collector of garbage alone does not come to a tenth.
   assert.ok(all.user - mine.user > 0.1 * mine.user, `${all.user - mine.user} of ${all.user} us on other threads`)
+})
+
+test('on Linux the threads give way to the event loop', {
+  skip: process.platform !== 'linux' && 'Linux only',
+}, async () => {
+  const pair = knownPair('EC_P384')
+  await pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
+  const nicenessOf = (thread: string) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8')
+    return { name: /\((.*)\)/.exec(stat)?.[1], niceness: Number(stat.replace(/^.*\) /, '').split(' ')[16]) }
+  }
+  const threads = readdirSync('/proc/self/task').map(nicenessOf)
+  const own = nicenessOf(String(process.pid)).niceness
+  const crew = threads.filter(({ name }) => name === 'openssl')
+  assert.ok(crew.length > 0)
+  for (const { niceness } of crew) assert.equal(niceness, Math.min(own + 5, 19))
 })
 
 test('a quick call does not wait for slow ones', async () => {
