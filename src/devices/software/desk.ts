@@ -12,7 +12,11 @@ import { perform, type Slot, slotBytes, slotIn } from './openssl-calls.ts'
 export type Lane = 'quick' | 'slow'
 
 const slotsOfLane = 32
-const slotCount = 2 * slotsOfLane
+export const slotCount = 2 * slotsOfLane
+export const slotsOf: Readonly<Record<Lane, readonly number[]>> = {
+  quick: Array.from({ length: slotsOfLane }, (_, at) => at),
+  slow: Array.from({ length: slotsOfLane }, (_, at) => slotsOfLane + at),
+}
 export const mostThreads = 16
 
 /** States of a slot; a claimed one has this and the number of the thread. */
@@ -45,7 +49,7 @@ export function openDesk(memory: SharedArrayBuffer) {
   const cursors = { quick: 0, slow: 0 }
 
   function claimNext(lane: Lane, claim: number): number | undefined {
-    const first = lane === 'quick' ? 0 : slotsOfLane
+    const first = slotsOf[lane][0] as number
     for (let step = 0; step < slotsOfLane; step++) {
       const index = first + ((cursors[lane] + step) % slotsOfLane)
       if (Atomics.load(control, index) !== ready) continue
@@ -59,9 +63,6 @@ export function openDesk(memory: SharedArrayBuffer) {
   return {
     memory,
     slot: (index: number) => slots[index] as Slot,
-    /** The slots of a lane. */
-    ofLane: (lane: Lane) => Array.from({ length: slotsOfLane }, (_, at) => (lane === 'quick' ? at : slotsOfLane + at)),
-
     // ------------------------------------------------------------------------------------------ on the main thread
 
     offer(index: number): void {

@@ -1,22 +1,26 @@
 /** Keys inside OpenSSL's own memory, and the contexts in which they compute. */
 import { failure, openssl } from './openssl.ts'
 
-/** Of one purpose, for those who compute with a key at the same time; a context has some hundred bytes. */
+/** Of one call and scheme, for those who compute with a key at the same time; a context has some hundred bytes. */
 const mostIdle = 8
 
-type Native = { readonly address: bigint; readonly idle: Map<string, bigint[]> }
+/** By call and scheme. */
+type Idle = { [call: string]: Map<string, bigint[]> | undefined }
+
+type Native = { readonly address: bigint; readonly idle: Idle }
 
 /** EVP_PKEY objects are reference counted, and each context holds one; this frees ours when the NativeKey is gone. */
 const freed = new FinalizationRegistry<Native>(({ address, idle }) => {
   const { functions } = openssl()
-  for (const contexts of idle.values()) for (const context of contexts) functions.EVP_PKEY_CTX_free(context)
+  for (const schemes of Object.values(idle))
+    for (const contexts of schemes?.values() ?? []) for (const context of contexts) functions.EVP_PKEY_CTX_free(context)
   functions.EVP_PKEY_free(address)
 })
 
 /** A key that OpenSSL wipes when it frees it. Keep it while its address or one of its contexts is in use. */
 export class NativeKey {
   readonly address: bigint
-  readonly #idle = new Map<string, bigint[]>()
+  readonly #idle: Idle = {}
   #size: number | undefined
 
   /** From DER: PKCS#8, which the caller wipes, or SubjectPublicKeyInfo. Throws OpensslFailure where it is neither. */
@@ -38,12 +42,15 @@ export class NativeKey {
   }
 
   /**
-   * A context of this key for one purpose, for the caller alone until it is given back: making a key ready costs a
-   * tenth of a signature on P-256. `init` throws where OpenSSL refuses.
+   * A context that is ready for a call in a scheme, for the borrower alone until it is given back; undefined where none
+   * is idle. To make a key ready costs a tenth of a signature on P-256.
    */
-  borrow(purpose: string, init: (context: bigint) => void): bigint {
-    const known = this.#idle.get(purpose)?.pop()
-    if (known !== undefined) return known
+  borrow(call: string, scheme: string): bigint | undefined {
+    return this.#idle[call]?.get(scheme)?.pop()
+  }
+
+  /** One more. `init` throws where OpenSSL refuses. */
+  newContext(init: (context: bigint) => void): bigint {
     const { functions } = openssl()
     const context = functions.EVP_PKEY_CTX_new(this.address, 0n)
     if (context === 0n) throw failure('EVP_PKEY_CTX_new')
@@ -57,13 +64,12 @@ export class NativeKey {
     return context
   }
 
-  giveBack(purpose: string, context: bigint): void {
-    let idle = this.#idle.get(purpose)
-    if (idle === undefined) {
-      idle = []
-      this.#idle.set(purpose, idle)
-    }
-    if (idle.length < mostIdle) idle.push(context)
+  giveBack(call: string, scheme: string, context: bigint): void {
+    this.#idle[call] ??= new Map()
+    const schemes = this.#idle[call]
+    const idle = schemes.get(scheme)
+    if (idle === undefined) schemes.set(scheme, [context])
+    else if (idle.length < mostIdle) idle.push(context)
     else openssl().functions.EVP_PKEY_CTX_free(context)
   }
 }

@@ -5,7 +5,17 @@ import { openPair, type PairSpec } from './key-pair.ts'
 import { pairAnswers } from './known-answers-pairs.ts'
 import { Unsealed } from './material.ts'
 import { OpensslFailure } from './openssl.ts'
-import { abandon, type Job, layOut, perform, runOpenssl, slotBytes, slotIn, takeOff } from './openssl-calls.ts'
+import {
+  abandon,
+  type Job,
+  type Laid,
+  layOut,
+  perform,
+  runOpenssl,
+  slotBytes,
+  slotIn,
+  takeOff,
+} from './openssl-calls.ts'
 
 const headerBytes = 64
 
@@ -69,7 +79,7 @@ for (const { name, key, job, ...expected } of jobs) {
     // Twice: the second one computes in the context of the first.
     for (let round = 0; round < 2; round++) {
       const laid = layOut(slot, key, job)
-      assert.ok(left() > 0)
+      assert.ok(laid !== undefined && left() > 0)
       perform(slot)
       const answer = takeOff(slot, laid)
       if ('answer' in expected) assert.deepEqual(answer, expected.answer)
@@ -82,12 +92,12 @@ test('nothing of a call stays in its slot: one that fails, and one that nobody f
   const { slot, left } = newSlot()
   const short = layOut(slot, rsa, { call: 'sign', scheme: { rsa: 'PKCS1', hash: 'sha256' }, input: secret.subarray(1) })
   perform(slot)
-  assert.throws(() => takeOff(slot, short), OpensslFailure)
+  assert.throws(() => takeOff(slot, short as Laid), OpensslFailure)
   assert.equal(left(), 0)
 
   const lost = layOut(slot, sm2, { call: 'decrypt', scheme: 'SM2', input: sealed })
   perform(slot)
-  abandon(slot, lost)
+  abandon(slot, lost as Laid)
   assert.equal(left(), 0)
 })
 
@@ -96,7 +106,7 @@ test('a job that cannot be laid out throws, and a slot too small for one is not 
   const foreign = { call: 'sign', scheme: { rsa: 'PSS', hash: 'sha256' }, input: secret } as const
   assert.throws(() => layOut(slot, nativeOf('EC_P256'), foreign), OpensslFailure)
   const long = { call: 'sign', scheme: 'ML_DSA', input: new Uint8Array(slotBytes).fill(1) } as const
-  assert.throws(() => layOut(slot, nativeOf('ML_DSA_44'), long), RangeError)
+  assert.equal(layOut(slot, nativeOf('ML_DSA_44'), long), undefined)
   assert.equal(left(), 0)
   assert.equal(runOpenssl(nativeOf('ML_DSA_44'), long).length, 2_420)
 })

@@ -59,8 +59,8 @@ const refused = 0
 const done = 1
 const failed = 2
 
-/** Of the header. */
 const headerBytes = 64
+/** Of the header: four numbers of 32 bits, then two of 64. */
 const callAt = 0
 const inputLengthAt = 1
 const signatureLengthAt = 2
@@ -110,32 +110,36 @@ export function slotIn(memory: ArrayBufferLike, at: number, room = usualRoom): S
 export type Laid = {
   readonly key: NativeKey
   readonly call: Job['call']
-  readonly purpose: string
-  readonly context: bigint
+  readonly scheme: string
+  /** Undefined where the call takes the key itself. */
+  readonly context: bigint | undefined
   /** How many bytes of output there may be. */
   readonly most: number
 }
 
 const nothing = new Uint8Array()
 
-/** Lays a job out. Throws OpensslFailure where the key is not of a kind for it; then the slot is as it was. */
-export function layOut(slot: Slot, key: NativeKey, job: Job): Laid {
-  const input = job.call === 'check' ? nothing : job.input
-  const signature = job.call === 'verify' ? job.signature : nothing
-  const { input: inputLength, output: most } = roomFor(key, job)
+/**
+ * Lays a job out; undefined where the slot has no room for it. Throws OpensslFailure where the key is not of a kind for
+ * it. In both cases the slot is as it was.
+ */
+export function layOut(slot: Slot, key: NativeKey, job: Job): Laid | undefined {
+  const { call } = job
+  const input = call === 'check' ? nothing : job.input
+  const signature = call === 'verify' ? job.signature : nothing
+  const most = longestOutput(key, job)
   const { bytes, numbers, wide, outputAt } = slot
-  if (headerBytes + inputLength > outputAt || outputAt + most > bytes.length)
-    throw new RangeError('no room for the job')
-  const purpose = purposeOf(job)
-  const context = purpose === '' ? key.address : key.borrow(purpose, (made) => init(made, key, job))
-  numbers[callAt] = calls.indexOf(job.call)
+  if (headerBytes + input.length + signature.length > outputAt || outputAt + most > bytes.length) return undefined
+  const scheme = schemeOf(job)
+  const context = call === 'sm2Agree' ? undefined : (key.borrow(call, scheme) ?? contextFor(key, job))
+  numbers[callAt] = calls.indexOf(call)
   numbers[inputLengthAt] = input.length
   numbers[signatureLengthAt] = signature.length
-  wide[handleAt] = context
+  wide[handleAt] = context ?? key.address
   wide[outputLengthAt] = BigInt(most)
   bytes.set(input, headerBytes)
-  bytes.set(signature, headerBytes + input.length)
-  return { key, call: job.call, purpose, context, most }
+  if (call === 'verify') bytes.set(signature, headerBytes + input.length)
+  return { key, call, scheme, context, most }
 }
 
 /** The answer of a call that was performed. Nothing of it stays in the slot. Throws OpensslFailure where it failed. */
@@ -145,20 +149,26 @@ export function takeOff(slot: Slot, laid: Laid): Answers[Job['call']] {
   const length = Number(wide[outputLengthAt])
   try {
     if (outcome === failed) throw new OpensslFailure(Buffer.from(bytes.subarray(at, at + length)).toString())
-    if (laid.purpose !== '') laid.key.giveBack(laid.purpose, laid.context)
+    if (laid.context !== undefined) laid.key.giveBack(laid.call, laid.scheme, laid.context)
     if (laid.call === 'verify' || laid.call === 'check') return outcome === done
+    // A signature is no secret: it may stand beside others in Buffer's pool, which is quicker than memory of its own.
+    if (laid.call === 'sign') return Buffer.from(bytes.subarray(at, at + length))
     return outcome === done ? bytes.slice(at, at + length) : undefined
   } finally {
     wipe(slot, Math.max(laid.most, length))
     // What state a context is in after a failure, nobody knows.
-    if (outcome === failed && laid.purpose !== '') openssl().functions.EVP_PKEY_CTX_free(laid.context)
+    if (outcome === failed) freeContext(laid)
   }
 }
 
 /** Without an answer: whoever performed it is gone, perhaps in the midst of it. */
 export function abandon(slot: Slot, laid: Laid): void {
   wipe(slot, slot.bytes.length - slot.outputAt)
-  if (laid.purpose !== '') openssl().functions.EVP_PKEY_CTX_free(laid.context)
+  freeContext(laid)
+}
+
+function freeContext({ context }: Laid): void {
+  if (context !== undefined) openssl().functions.EVP_PKEY_CTX_free(context)
 }
 
 function wipe({ bytes, numbers, outputAt }: Slot, outputLength: number): void {
@@ -172,20 +182,21 @@ let own: Slot | undefined
 /** A job on this thread, at once. Throws OpensslFailure where OpenSSL refused without the input being the cause. */
 export function runOpenssl<J extends Job>(key: NativeKey, job: J): Answers[J['call']] {
   own ??= slotIn(new ArrayBuffer(slotBytes), 0)
-  const room = roomFor(key, job)
-  const slot = isUsual(room) ? own : slotIn(new ArrayBuffer(bytesOf(room)), 0, room)
-  const laid = layOut(slot, key, job)
+  let slot = own
+  let laid = layOut(slot, key, job)
+  if (laid === undefined) {
+    // No operation lets in anything so long.
+    slot = slotFor(key, job)
+    laid = layOut(slot, key, job) as Laid
+  }
   perform(slot)
   return takeOff(slot, laid) as Answers[J['call']]
 }
 
-function isUsual({ input, output }: Room): boolean {
-  return input <= usualRoom.input && output <= usualRoom.output
-}
-
-/** Has a slot on a desk room for it? No operation lets in anything longer. */
-export function fitsSlot(key: NativeKey, job: Job): boolean {
-  return isUsual(roomFor(key, job))
+function slotFor(key: NativeKey, job: Job): Slot {
+  const signature = job.call === 'verify' ? job.signature.length : 0
+  const room = { input: job.call === 'check' ? 0 : job.input.length + signature, output: longestOutput(key, job) }
+  return slotIn(new ArrayBuffer(bytesOf(room)), 0, room)
 }
 
 // --------------------------------------------------------------------------------------------------------- performing
@@ -286,31 +297,18 @@ function sm2Agree({ bytes, numbers, wide, outputAt: at, address }: Slot): number
 
 // ----------------------------------------------------------------------------------------------------- making it ready
 
-/** Names what a context is made ready for; empty where the call takes the key itself. */
-function purposeOf(job: Job): string {
-  switch (job.call) {
-    case 'sm2Agree':
-      return ''
-    case 'check':
-      return job.call
-    case 'sign':
-    case 'verify':
-      return `${job.call} ${typeof job.scheme === 'string' ? job.scheme : `${job.scheme.rsa} ${job.scheme.hash}`}`
-    default:
-      return `${job.call} ${typeof job.scheme === 'string' ? job.scheme : `${job.scheme.oaep} ${job.scheme.mgf1}`}`
-  }
+/** Beside the call, what a context is made ready for. */
+function schemeOf(job: Job): string {
+  if (job.call === 'sm2Agree' || job.call === 'check') return ''
+  const { scheme } = job
+  if (typeof scheme === 'string') return scheme
+  return 'rsa' in scheme ? `${scheme.rsa} ${scheme.hash}` : `${scheme.oaep} ${scheme.mgf1}`
 }
 
 /** GM/T 0009: the point, C3 and the DER around them; C2 is as long as the plaintext. */
 const sm2Overhead = 128
 
-function roomFor(key: NativeKey, job: Job): Room {
-  if (job.call === 'check') return { input: 0, output: 0 }
-  const signature = job.call === 'verify' ? job.signature.length : 0
-  return { input: job.input.length + signature, output: longestOutput(key, job) }
-}
-
-function longestOutput(key: NativeKey, job: Exclude<Job, { call: 'check' }>): number {
+function longestOutput(key: NativeKey, job: Job): number {
   switch (job.call) {
     case 'sign':
       // It is shorter where r or s of a DER signature begin with zeros.
@@ -323,20 +321,23 @@ function longestOutput(key: NativeKey, job: Exclude<Job, { call: 'check' }>): nu
     case 'sm2Agree':
       return sm2PointBytes
     case 'verify':
+    case 'check':
       return 0
   }
 }
 
-function init(context: bigint, key: NativeKey, job: Job): void {
-  switch (job.call) {
-    case 'sign':
-    case 'verify':
-      initSignature(context, key, job.scheme, job.call)
-      return
-    case 'encrypt':
-    case 'decrypt':
-      initEncryption(context, job.scheme, job.call)
-  }
+function contextFor(key: NativeKey, job: Job): bigint {
+  return key.newContext((context) => {
+    switch (job.call) {
+      case 'sign':
+      case 'verify':
+        initSignature(context, key, job.scheme, job.call)
+        break
+      case 'encrypt':
+      case 'decrypt':
+        initEncryption(context, job.scheme, job.call)
+    }
+  })
 }
 
 const digests = { sha1: 'EVP_sha1', sha256: 'EVP_sha256', sha384: 'EVP_sha384', sha512: 'EVP_sha512' } as const

@@ -9,19 +9,9 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { problem } from '../../domain/errors.ts'
-import { type Desk, type Lane, mostThreads, newDeskMemory, openDesk } from './desk.ts'
+import { type Desk, type Lane, mostThreads, newDeskMemory, openDesk, slotCount, slotsOf } from './desk.ts'
 import type { NativeKey } from './native-key.ts'
-import {
-  type Answers,
-  abandon,
-  fitsSlot,
-  type Job,
-  type Laid,
-  layOut,
-  perform,
-  runOpenssl,
-  takeOff,
-} from './openssl-calls.ts'
+import { type Answers, abandon, type Job, type Laid, layOut, perform, runOpenssl, takeOff } from './openssl-calls.ts'
 import type { ThreadOrders } from './openssl-worker.ts'
 
 type Done<T> = (error: Error | null, result: T) => void
@@ -88,34 +78,37 @@ export function createPool({
 
   /** Opened at first use: it has more than a megabyte. */
   let opened: Desk | undefined
-  const freeSlots: Record<Lane, number[]> = { quick: [], slow: [] }
+  const freeSlots: Readonly<Record<Lane, number[]>> = { quick: [...slotsOf.quick], slow: [...slotsOf.slow] }
   /** By slot. */
-  const underWay: (UnderWay | undefined)[] = []
+  const underWay: (UnderWay | undefined)[] = new Array(slotCount).fill(undefined)
   const counts: Record<Lane, number> = { quick: 0, slow: 0 }
   /** Slow jobs that have no slot yet. */
   const queue: Waiting[] = []
   let whenIdle: (() => void) | undefined
 
   function theDesk(): Desk {
-    if (opened === undefined) {
-      opened = openDesk(newDeskMemory())
-      for (const lane of ['quick', 'slow'] as const) freeSlots[lane] = opened.ofLane(lane)
-    }
+    opened ??= openDesk(newDeskMemory())
     return opened
   }
 
   const isIdle = () => counts.quick + counts.slow + queue.length === 0
 
-  /** Throws where the job cannot be laid out; then nothing has happened. */
+  /** Puts it into a free slot. Throws where it cannot be laid out; then nothing has happened. */
   function offer(lane: Lane, key: NativeKey, job: Job, { resolve, reject }: Settle): void {
     const desk = theDesk()
     const index = freeSlots[lane].at(-1) as number
     const laid = layOut(desk.slot(index), key, job)
+    if (laid === undefined) {
+      // No operation lets in a job that is longer than a slot.
+      resolve(runOpenssl(key, job))
+      return
+    }
     freeSlots[lane].pop()
     underWay[index] = { lane, laid, resolve, reject }
     counts[lane] += 1
     desk.offer(index)
     if (lane === 'slow' || counts.quick > 1) wakeFor(lane)
+    if (lane === 'quick') schedule()
   }
 
   /** What was under way in the slot, which is free now. Nothing of it may be looked at any more. */
@@ -152,14 +145,21 @@ export function createPool({
 
   /** True where something was finished. */
   function collect(): boolean {
+    const quick = collectFrom('quick')
+    const found = collectFrom('slow') || quick
+    if (found) fill()
+    return found
+  }
+
+  function collectFrom(lane: Lane): boolean {
+    if (counts[lane] === 0) return false
     const desk = theDesk()
     let found = false
-    for (let index = 0; index < underWay.length; index++)
+    for (const index of slotsOf[lane])
       if (underWay[index] !== undefined && desk.isFinished(index)) {
         found = true
         settle(index)
       }
-    if (found) fill()
     return found
   }
 
@@ -312,7 +312,6 @@ export function createPool({
       new Promise<Answers[Job['call']]>((resolve, reject) => {
         requireOpen()
         theDesk()
-        if (!fitsSlot(key, job)) return resolve(runOpenssl(key, job))
         if (queue.length === 0 && freeSlots.slow.length > 0) offer('slow', key, job, { resolve, reject })
         else if (queue.length >= longestQueue) throw problem('Throttled')
         else queue.push({ key, job: copied(job), resolve, reject })
@@ -323,10 +322,8 @@ export function createPool({
         requireOpen()
         theDesk()
         // On one core, and with so many of them under way, threads are no help.
-        if (threads <= firstOf.quick || freeSlots.quick.length === 0 || !fitsSlot(key, job))
-          return resolve(runOpenssl(key, job))
-        offer('quick', key, job, { resolve, reject })
-        schedule()
+        if (threads > firstOf.quick && freeSlots.quick.length > 0) offer('quick', key, job, { resolve, reject })
+        else resolve(runOpenssl(key, job))
       }) as Promise<never>,
     native: async (start) => {
       requireOpen()
