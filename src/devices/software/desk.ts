@@ -107,25 +107,26 @@ export function openDesk(memory: SharedArrayBuffer) {
         }
         return undefined
       }
-      const performNext = () => {
-        const index = next()
-        if (index === undefined) return false
+      const performAndTell = (index: number) => {
         perform(slots[index] as Slot)
         Atomics.store(control, index, finished)
         Atomics.add(control, countAt, 1)
         Atomics.notify(control, countAt)
-        return true
       }
       for (let looks = 0; ; looks++) {
         const bell = Atomics.load(control, bellsAt + thread)
-        if (performNext()) looks = 0
-        else if (looks >= looksBeforeSleep) {
+        let index = next()
+        if (index === undefined && looks >= looksBeforeSleep) {
           // Whoever offers something after this sees the flag; whoever did before is seen by the look after it.
           Atomics.store(control, asleepAt + thread, 1)
-          if (!performNext()) Atomics.wait(control, bellsAt + thread, bell)
+          index = next()
+          if (index === undefined) Atomics.wait(control, bellsAt + thread, bell)
           Atomics.store(control, asleepAt + thread, 0)
           looks = 0
         }
+        if (index === undefined) continue
+        performAndTell(index)
+        looks = 0
       }
     },
   }

@@ -281,6 +281,37 @@ test('a pool that nobody closed does not keep the process alive', async () => {
   assert.equal(stdout.trim(), 'true')
 })
 
+test('a call that waits keeps the process alive, after its threads have died too', async () => {
+  const script = `
+    const { Worker } = await import('node:worker_threads')
+    const { createPool } = await import('./pool.ts')
+    const { openPair } = await import('./key-pair.ts')
+    const { pairAnswers } = await import('./known-answers-pairs.ts')
+    const { Unsealed } = await import('./material.ts')
+    const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
+    const threads = new Set()
+    const { ref } = Worker.prototype
+    Worker.prototype.ref = function () {
+      threads.add(this)
+      return ref.call(this)
+    }
+    const pool = createPool({ threads: 2 })
+    const sign = () => pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
+    await sign()
+    for (let round = 0; round < 5; round++) {
+      const asked = Promise.allSettled([sign(), sign(), sign(), sign()])
+      // Of a thread that ends, the pool lets go.
+      const alive = setInterval(() => {}, 1_000)
+      await Promise.all([...threads].map((thread) => thread.terminate()))
+      clearInterval(alive)
+      await asked
+    }
+    console.log((await sign()).length > 90)`
+  const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 30_000 })
+  assert.equal(stdout.trim(), 'true')
+})
+
 test('without node:ffi the device says so, and how to have it', async () => {
   const script = `
     const { NativeKey } = await import('./native-key.ts')

@@ -288,7 +288,10 @@ export function createPool({
   }
 
   function sleep(): void {
-    if (asleep) return
+    if (asleep) {
+      hold(true)
+      return
+    }
     const desk = theDesk()
     const count = desk.finishedCount()
     const isFinished = (_: UnderWay, index: number) => desk.isFinished(index)
