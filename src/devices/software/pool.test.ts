@@ -267,28 +267,30 @@ test('a pool that closes answers what is under way, and refuses what comes after
   for (const signature of await Promise.all(underWay)) assert.equal(signature.length, 512)
 })
 
+/** What a process of its own prints that runs this, with a pair at hand. */
+async function printedBy(script: string, flags: readonly string[] = []): Promise<string> {
+  const all = [...flags, '--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
+  const { stdout } = await promisify(execFile)(process.execPath, all, { cwd: import.meta.dirname, timeout: 30_000 })
+  return stdout
+}
+
+const withPair = `
+  const { createPool } = await import('./pool.ts')
+  const { openPair } = await import('./key-pair.ts')
+  const { pairAnswers } = await import('./known-answers-pairs.ts')
+  const { Unsealed } = await import('./material.ts')
+  const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
+  const signIn = (pool) => pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })`
+
 test('a pool that nobody closed does not keep the process alive', async () => {
-  const script = `
-    const { createPool } = await import('./pool.ts')
-    const { openPair } = await import('./key-pair.ts')
-    const { pairAnswers } = await import('./known-answers-pairs.ts')
-    const { Unsealed } = await import('./material.ts')
-    const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
-    const signature = await createPool().run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
-    console.log(signature.length > 90)`
-  const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
-  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 30_000 })
-  assert.equal(stdout.trim(), 'true')
+  const printed = await printedBy(`${withPair}
+    console.log((await signIn(createPool())).length > 90)`)
+  assert.equal(printed, 'true\n')
 })
 
 test('a call that waits keeps the process alive, after its threads have died too', async () => {
-  const script = `
+  const printed = await printedBy(`${withPair}
     const { Worker } = await import('node:worker_threads')
-    const { createPool } = await import('./pool.ts')
-    const { openPair } = await import('./key-pair.ts')
-    const { pairAnswers } = await import('./known-answers-pairs.ts')
-    const { Unsealed } = await import('./material.ts')
-    const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
     const threads = new Set()
     const { ref } = Worker.prototype
     Worker.prototype.ref = function () {
@@ -296,56 +298,34 @@ test('a call that waits keeps the process alive, after its threads have died too
       return ref.call(this)
     }
     const pool = createPool({ threads: 2 })
-    const sign = () => pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
-    await sign()
+    await signIn(pool)
     for (let round = 0; round < 5; round++) {
-      const asked = Promise.allSettled([sign(), sign(), sign(), sign()])
+      const asked = Promise.allSettled([signIn(pool), signIn(pool), signIn(pool), signIn(pool)])
       // Of a thread that ends, the pool lets go.
       const alive = setInterval(() => {}, 1_000)
       await Promise.all([...threads].map((thread) => thread.terminate()))
       clearInterval(alive)
       await asked
     }
-    console.log((await sign()).length > 90)`
-  const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
-  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 30_000 })
-  assert.equal(stdout.trim(), 'true')
+    console.log((await signIn(pool)).length > 90)`)
+  assert.equal(printed, 'true\n')
 })
 
 test('without node:ffi the device says so, and how to have it', async () => {
   const script = `
     const { NativeKey } = await import('./native-key.ts')
     try { new NativeKey('private', new Uint8Array(1)) } catch (error) { console.log(error.code, error.message, error.mend) }`
-  for (const flag of ['--no-experimental-ffi', '--permission']) {
-    const flags = [
-      flag,
-      '--allow-fs-read=*',
-      '--disable-warning=ExperimentalWarning',
-      '--input-type=module',
-      '--eval',
-      script,
-    ]
-    const used = flag === '--permission' ? flags : flags.filter((one) => one !== '--allow-fs-read=*')
-    const { stdout } = await promisify(execFile)(process.execPath, used, { cwd: import.meta.dirname, timeout: 30_000 })
-    assert.match(stdout, /^DeviceUnavailable .*node:ffi.* --allow-ffi/)
-  }
+  for (const flags of [['--no-experimental-ffi'], ['--permission', '--allow-fs-read=*']])
+    assert.match(await printedBy(script, flags), /^DeviceUnavailable .*node:ffi.* --allow-ffi/)
 })
 
 test('without threads the device says so, and how to have them', async () => {
-  const script = `
-    const { createPool } = await import('./pool.ts')
-    const { openPair } = await import('./key-pair.ts')
-    const { pairAnswers } = await import('./known-answers-pairs.ts')
-    const { Unsealed } = await import('./material.ts')
-    const pair = openPair('EC_P384', new Unsealed(Buffer.from(pairAnswers.EC_P384.privateKey, 'base64')))
+  const script = `${withPair}
     const pool = createPool()
-    const sign = () => pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) })
-    for (const { reason } of await Promise.allSettled([sign(), sign()])) console.log(reason.code, reason.mend)
+    for (const { reason } of await Promise.allSettled([signIn(pool), signIn(pool)])) console.log(reason.code, reason.mend)
     await pool.close()`
-  const permission = ['--permission', '--allow-fs-read=*', '--allow-ffi']
-  const flags = [...permission, '--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script]
-  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 30_000 })
-  assert.match(stdout, /^(DeviceUnavailable .*--allow-worker\.\n){2}$/)
+  const printed = await printedBy(script, ['--permission', '--allow-fs-read=*', '--allow-ffi'])
+  assert.match(printed, /^(DeviceUnavailable .*--allow-worker\.\n){2}$/)
 })
 
 test('bytes that are no key are refused, and leave nothing in the error queue of node:crypto', () => {
