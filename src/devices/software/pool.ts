@@ -4,7 +4,7 @@
  * once, and the event loop takes part in them. The callback forms of node:crypto go to libuv's threads, a bounded number
  * at a time, because those are shared with the file system, and an audit record must not wait to be synced until
  * sixteen RSA keys are made. So signatures take the first way even where node:crypto has a callback for them: it costs
- * the main thread less, and it grows with the cores.
+ * the main thread no more, and it grows with the cores.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
