@@ -63,17 +63,17 @@ export function openDesk(memory: SharedArrayBuffer) {
   return {
     memory,
     slot: (index: number) => slots[index] as Slot,
+
     // ------------------------------------------------------------------------------------------ on the main thread
 
     offer(index: number): void {
       Atomics.store(control, index, ready)
     },
-    /** Takes an offer back for this thread. */
+    /** Takes an offer back for this thread: no other will have it. */
     takeBack(lane: Lane): number | undefined {
       return claimNext(lane, claimed + mostThreads)
     },
     isFinished: (index: number) => Atomics.load(control, index) === finished,
-    isOffered: (index: number) => Atomics.load(control, index) === ready,
     isClaimedBy: (index: number, thread: number) => Atomics.load(control, index) === claimed + thread,
     clear(index: number): void {
       Atomics.store(control, index, free)

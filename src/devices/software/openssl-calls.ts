@@ -67,6 +67,7 @@ const signatureLengthAt = 2
 const outcomeAt = 3
 const handleAt = 2
 const outputLengthAt = 3
+
 type Room = { readonly input: number; readonly output: number }
 
 /**

@@ -5,8 +5,8 @@
  * needs. Every return code is checked, everything allocated is freed, and the error queue of the thread is left empty,
  * because node:crypto reads the same one.
  *
- * All calls are synchronous; pool.ts runs the slow ones on threads of their own. An EVP_PKEY may be used by several
- * threads at once, so a thread is handed its address and never the key's bytes.
+ * All calls are synchronous; pool.ts has them made on threads of their own. An EVP_PKEY may be used by several threads at
+ * once, each in a context of its own, so a thread is handed an address and never the key's bytes.
  */
 import type { DynamicLibrary } from 'node:ffi'
 import { problem } from '../../domain/errors.ts'

@@ -51,12 +51,8 @@ type Waiting = Settle & { readonly key: NativeKey; readonly job: Job }
 /** On the desk. `laid` holds the NativeKey, so that its address stays good until the answer is here. */
 type UnderWay = Settle & { readonly lane: Lane; readonly laid: Laid }
 
-/** `threads` of our own, without it as many as there are cores, up to sixteen. They start at first use. */
-export function createPool({
-  threads = Math.min(availableParallelism(), mostThreads),
-}: {
-  readonly threads?: number
-} = {}): Pool {
+/** `threads` of our own, without it as many as there are cores; sixteen at most. They start at first use. */
+export function createPool({ threads = availableParallelism() }: { readonly threads?: number } = {}): Pool {
   const native = lane(nativeAtOnce)
   const slow = lane(1)
   /** Calls of node:crypto, for `close` to wait for. */
@@ -133,14 +129,11 @@ export function createPool({
     release(index).resolve(answer)
   }
 
+  /** Of what this thread has taken back, or what a thread had that is gone: nobody else may have it. */
   function fail(index: number, error: Error): void {
     const { laid } = underWay[index] as UnderWay
     abandon(theDesk().slot(index), laid)
     release(index).reject(error)
-  }
-
-  function indexesWhere(found: (one: UnderWay, index: number) => boolean): readonly number[] {
-    return [...underWay.keys()].filter((index) => underWay[index] !== undefined && found(underWay[index], index))
   }
 
   /** True where something was finished. */
@@ -181,14 +174,14 @@ export function createPool({
   // ---------------------------------------------------------------------------------------------------- the threads
 
   /** By their numbers. The first is for slow calls alone: the others and the event loop are as many as the cores. */
-  const crew: (Worker | undefined)[] = new Array(threads).fill(undefined)
+  const crew: (Worker | undefined)[] = new Array(Math.min(threads, mostThreads)).fill(undefined)
   const firstOf = { slow: 0, quick: 1 } as const
 
   /** Wakes a thread for a call that was offered; or hires one where all are at work. */
   function wakeFor(lane: Lane): void {
     let vacant: number | undefined
     let atWork = 0
-    for (let thread = threads - 1; thread >= firstOf[lane]; thread--) {
+    for (let thread = crew.length - 1; thread >= firstOf[lane]; thread--) {
       if (crew[thread] === undefined) vacant = thread
       else if (theDesk().wake(thread)) return
       else atWork += 1
@@ -229,17 +222,17 @@ export function createPool({
     const desk = theDesk()
     // What it finished last it may not have told any more.
     collect()
-    const offered = () => indexesWhere(({ lane }, index) => lane === 'slow' && desk.isOffered(index))
-    const claimed = indexesWhere((_, index) => desk.isClaimedBy(index, thread))
-    for (const index of claimed.length > 0 ? claimed : offered().slice(0, 1))
-      fail(index, problem('DeviceUnavailable', { cause }))
-    if (offered().length > 0) wakeFor('slow')
+    const lost = [...underWay.keys()].find((index) => desk.isClaimedBy(index, thread)) ?? desk.takeBack('slow')
+    if (lost !== undefined) fail(lost, problem('DeviceUnavailable', { cause }))
+    if (counts.slow > 0) wakeFor('slow')
     fill()
     hold(asleep && !isIdle())
   }
 
   function failSlow(error: () => Error): void {
-    for (const index of indexesWhere(({ lane }) => lane === 'slow')) fail(index, error())
+    // Taken back first: of what another thread may have, nothing may be freed.
+    for (let index = theDesk().takeBack('slow'); index !== undefined; index = theDesk().takeBack('slow'))
+      fail(index, error())
     for (const { reject } of queue.splice(0)) reject(error())
   }
 
@@ -272,8 +265,9 @@ export function createPool({
   /** Takes in what is finished, and performs one quick call where one is left. */
   function turn(): void {
     scheduled = false
-    let moved = collect()
     const desk = theDesk()
+    const count = desk.finishedCount()
+    let moved = collect()
     const index = desk.takeBack('quick')
     if (index !== undefined) {
       moved = true
@@ -284,18 +278,16 @@ export function createPool({
     if (counts.quick + counts.slow === 0) return
     idleTurns = moved ? 0 : idleTurns + 1
     if (counts.quick > 0 && idleTurns < mostIdleTurns) schedule()
-    else sleep()
+    else sleep(count)
   }
 
-  function sleep(): void {
+  /** Until more is finished than what was when something was last taken in. */
+  function sleep(count: number): void {
     if (asleep) {
       hold(true)
       return
     }
-    const desk = theDesk()
-    const count = desk.finishedCount()
-    const isFinished = (_: UnderWay, index: number) => desk.isFinished(index)
-    const more = indexesWhere(isFinished).length > 0 ? undefined : desk.moreFinished(count)
+    const more = theDesk().moreFinished(count)
     if (more === undefined) {
       schedule()
       return
@@ -314,18 +306,17 @@ export function createPool({
     run: (key, job) =>
       new Promise<Answers[Job['call']]>((resolve, reject) => {
         requireOpen()
-        theDesk()
+        const count = theDesk().finishedCount()
         if (queue.length === 0 && freeSlots.slow.length > 0) offer('slow', key, job, { resolve, reject })
         else if (queue.length >= longestQueue) throw problem('Throttled')
         else queue.push({ key, job: copied(job), resolve, reject })
-        if (counts.slow > 0) sleep()
+        if (counts.slow > 0) sleep(count)
       }) as Promise<never>,
     runQuick: (key, job) =>
       new Promise<Answers[Job['call']]>((resolve, reject) => {
         requireOpen()
-        theDesk()
         // On one core, and with so many of them under way, threads are no help.
-        if (threads > firstOf.quick && freeSlots.quick.length > 0) offer('quick', key, job, { resolve, reject })
+        if (crew.length > firstOf.quick && freeSlots.quick.length > 0) offer('quick', key, job, { resolve, reject })
         else resolve(runOpenssl(key, job))
       }) as Promise<never>,
     native: async (start) => {
