@@ -154,7 +154,8 @@ test('more calls than the desk has slots wait for one, in order', async () => {
 
 test('what is handed to the pool may change afterwards: the pool has its own copy', async () => {
   const pair = knownPair('EC_P384')
-  const busy = Array.from({ length: 8 }, () =>
+  // More than the desk has slots: the one looked at has to wait.
+  const busy = Array.from({ length: 100 }, () =>
     pool.run(pair.native, { call: 'sign', scheme: 'DIGEST', input: new Uint8Array(48) }),
   )
   const input = new Uint8Array(48).fill(7)
